@@ -1,0 +1,35 @@
+// The one test configuration: a project a layer (see docs/contributing.md), so that each can be run alone.
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const conditions = ['spillway-source', 'node', 'import', 'module', 'default'];
+
+function project(name: string, include: string[], timeoutMs: number) {
+  return {
+    root,
+    resolve: { conditions },
+    ssr: { resolve: { conditions, externalConditions: ['node', 'import', 'default'] } },
+    test: {
+      name,
+      include,
+      exclude: ['**/node_modules/**', '**/dist/**'],
+      environment: 'node' as const,
+      testTimeout: timeoutMs,
+      hookTimeout: timeoutMs,
+      server: { deps: { inline: [/@spillway\//] } },
+    },
+  };
+}
+
+export default defineConfig({
+  root,
+  test: {
+    projects: [
+      project('unit', ['packages/*/src/**/*.test.ts'], 30_000),
+      project('integration', ['test/integration/**/*.test.ts'], 300_000),
+      project('crash', ['test/crash/**/*.test.ts'], 600_000),
+      project('packages', ['test/packages/**/*.test.ts'], 600_000),
+    ],
+  },
+});
