@@ -1,0 +1,102 @@
+import { expect, expectTypeOf, it, describe as suite } from 'vitest';
+import { parseOptions } from './parse.js';
+import {
+  choice,
+  describe,
+  dictionary,
+  type Input,
+  integer,
+  object,
+  type Parsed,
+  required,
+  size,
+  text,
+  url,
+} from './schema.js';
+
+const schema = object(
+  {
+    url: required(url({ doc: 'Where to.' })),
+    token: text({ doc: 'A secret.', secret: true }),
+    labels: dictionary(text({ doc: '' }), { default: {}, doc: 'Labels.' }),
+    batch: object(
+      {
+        maxBytes: size({ default: 2 ** 20, min: 1024, doc: 'Most bytes.' }),
+        maxRecords: integer({ default: 5000, min: 1, doc: 'Most records.' }),
+      },
+      { doc: 'Batches.' },
+    ),
+    format: choice(['ndjson', 'json'], { default: 'ndjson', doc: 'Format.' }),
+  },
+  { doc: 'All.' },
+);
+
+const message = (options: unknown) => {
+  try {
+    parseOptions(schema, options);
+  } catch (error) {
+    return `${(error as { code: string }).code}: ${(error as Error).message}`;
+  }
+  throw new Error('was accepted');
+};
+
+suite('options', () => {
+  it('fills in defaults and takes sizes as numbers or strings', () => {
+    const parsed = parseOptions(schema, { url: 'http://h', batch: { maxBytes: '32mb' } });
+    expect(parsed).toEqual({
+      url: 'http://h',
+      token: undefined,
+      labels: {},
+      batch: { maxBytes: 32 * 2 ** 20, maxRecords: 5000 },
+      format: 'ndjson',
+    });
+  });
+
+  it('infers what users write and what code gets', () => {
+    expectTypeOf<Parsed<typeof schema>['format']>().toEqualTypeOf<'ndjson' | 'json'>();
+    expectTypeOf<Parsed<typeof schema>['token']>().toEqualTypeOf<string | undefined>();
+    expectTypeOf<Parsed<typeof schema>['url']>().toEqualTypeOf<string>();
+    expectTypeOf<{ url: string }>().toExtend<Input<typeof schema>>();
+    expectTypeOf<{ url: string; batch: { maxBytes: '1mb' } }>().toExtend<Input<typeof schema>>();
+    expectTypeOf<{ token: string }>().not.toExtend<Input<typeof schema>>();
+  });
+
+  it.each([
+    [{}, 'Expected `url` to be a URL that starts with http:// or https://, got nothing'],
+    [{ url: 'h:1' }, "got 'h:1' (string)"],
+    [
+      { url: 'http://h', batch: { maxBytes: '32mib' } },
+      "Expected `batch.maxBytes` to be a number of bytes or a string such as '512kb' or '32mb', >= '1kb', got '32mib' (string)",
+    ],
+    [
+      { url: 'http://h', batch: { maxRecords: -1 } },
+      'Expected `batch.maxRecords` to be a whole number >= 1, got -1 (number)',
+    ],
+    [{ url: 'http://h', batch: { maxbytes: 1 } }, 'Unknown option `batch.maxbytes`: did you mean `batch.maxBytes`?'],
+    [{ url: 'http://h', labels: { a: 1 } }, 'Expected `labels.a` to be a non-empty string, got 1 (number)'],
+    [{ url: 'http://h', format: 'xml' }, "Expected `format` to be 'ndjson' | 'json', got 'xml' (string)"],
+    ['http://h', 'Expected `options` to be an object'],
+  ])('refuses %j', (options, text) => {
+    expect(message(options)).toContain(text);
+    expect(message(options)).toContain('SPILLWAY_OPTIONS_INVALID');
+  });
+
+  it('never shows a secret', () => {
+    expect(message({ url: 'http://h', token: ['hunter2'] })).not.toContain('hunter2');
+  });
+
+  it('names every problem at once', () => {
+    expect(message({ urll: 'x', format: 1 }).split('\n')).toHaveLength(3);
+  });
+
+  it('describes itself for the docs', () => {
+    expect(describe(schema).map(({ path, default: fallback }) => [path, fallback])).toEqual([
+      ['url', 'required'],
+      ['token', '–'],
+      ['labels', '{}'],
+      ['batch.maxBytes', "'1mb'"],
+      ['batch.maxRecords', '5000'],
+      ['format', '"ndjson"'],
+    ]);
+  });
+});
