@@ -16,14 +16,25 @@ if (names.length === 0 || unknown.length > 0) {
   process.exit(2);
 }
 
-let failed = 0;
-for (const name of names) {
+// Go builds keep the processors busy, the others the network: one of each at a time.
+const lanes = [names.filter((name) => recipes[name].go), names.filter((name) => !recipes[name].go)];
+const obtained = new Map();
+await Promise.all(
+  lanes.map(async (lane) => {
+    for (const name of lane) obtained.set(name, await attempt(name));
+  }),
+);
+
+const lines = names.map((name) => obtained.get(name)).filter((line) => line !== undefined);
+for (const line of lines) process.stdout.write(`${line}\n`);
+process.exitCode = lines.length < names.length ? 1 : 0;
+
+/** The line of JSON for a server, or undefined when it cannot be had. */
+async function attempt(name) {
   try {
-    const directory = await install(name);
-    process.stdout.write(`${JSON.stringify({ name, version: recipes[name].version, directory })}\n`);
+    return JSON.stringify({ name, version: recipes[name].version, directory: await install(name) });
   } catch (error) {
-    failed += 1;
     process.stderr.write(`obtain: ${name}: ${error instanceof Error ? error.message : String(error)}\n`);
+    return undefined;
   }
 }
-process.exitCode = failed > 0 ? 1 : 0;
