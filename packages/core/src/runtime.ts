@@ -14,8 +14,8 @@ export interface Runtime {
   monotonic(): number;
   /** Uniform in [0, 1). */
   random(): number;
-  /** Calls back once after `ms`. Timers never keep the process alive. */
-  after(ms: number, callback: () => void): Timer;
+  /** Calls back once after `ms`. Only a timer that somebody awaits, with `keepsAlive`, keeps the process alive. */
+  after(ms: number, callback: () => void, options?: { readonly keepsAlive: boolean }): Timer;
 }
 
 /** The real clock, timers and randomness of this process. */
@@ -23,9 +23,9 @@ export const systemRuntime: Runtime = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   random: () => Math.random(),
-  after(ms, callback) {
+  after(ms, callback, options) {
     const timer = setTimeout(callback, ms);
-    timer.unref();
+    if (!options?.keepsAlive) timer.unref();
     return { cancel: () => clearTimeout(timer) };
   },
 };

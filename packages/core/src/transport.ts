@@ -61,6 +61,14 @@ export interface Recommended {
   readonly timeoutMs?: number;
 }
 
+/** The pipeline's `send` options that concern a connection. */
+export interface SendSettings {
+  /** Batches that may be on their way at once: as many connections are useful. */
+  readonly maxInFlight: number;
+  /** 'auto' is what the destination takes best. A transport that cannot do what is asked for refuses it in `open`. */
+  readonly compression: 'auto' | 'none' | 'gzip' | 'deflate' | 'zstd';
+}
+
 /** One destination: its codec and how to reach it. Made by a factory such as `loki(options)`. */
 export interface Transport<Wire = unknown, Reply = unknown> {
   /** Short name for stats and events. Never holds a secret. */
@@ -77,7 +85,7 @@ export interface Transport<Wire = unknown, Reply = unknown> {
   /** Pure: what a reply means for this batch. */
   classify(reply: Reply, batch: Batch): Verdict;
   /** The only member that does I/O, and it does none before the first `send`. */
-  open(runtime: Runtime): Sender<Wire, Reply>;
+  open(runtime: Runtime, settings: SendSettings): Sender<Wire, Reply>;
 }
 
 /** A transport whose wire and reply types do not matter to who holds it. */

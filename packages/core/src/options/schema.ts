@@ -224,9 +224,12 @@ export function choice<const V extends string, const O extends Common<V>>(values
 }
 
 /** A plain object whose keys are free and whose values all follow one schema. */
-export function dictionary<T, const O extends Common<Record<string, T>>>(values: Schema<T>, options: O) {
+export function dictionary<T, const O extends Common<Record<string, Exclude<T, undefined>>>>(
+  values: Schema<T>,
+  options: O,
+) {
   const fallback = options.default;
-  type Out = Optional<Record<string, T>, O>;
+  type Out = Optional<Record<string, Exclude<T, undefined>>, O>;
   const schema: Schema<Out> = {
     expected: `an object whose values are each ${values.expected}`,
     doc: options.doc,
@@ -247,9 +250,9 @@ export function dictionary<T, const O extends Common<Record<string, T>>>(values:
 }
 
 /** A list whose items all follow one schema. */
-export function list<T, const O extends Common<readonly T[]>>(items: Schema<T>, options: O) {
+export function list<T, const O extends Common<readonly Exclude<T, undefined>[]>>(items: Schema<T>, options: O) {
   const fallback = options.default;
-  type Out = Optional<readonly T[], O>;
+  type Out = Optional<readonly Exclude<T, undefined>[], O>;
   const schema: Schema<Out> = {
     expected: `a list whose items are each ${items.expected}`,
     doc: options.doc,

@@ -1,0 +1,125 @@
+// The open batch: lines are copied in, in runs, until it is sealed.
+// In: runs of lines and each line's size, time and level. Out: an immutable Batch.
+// Invariants: never exceeds the limits it was made with, but for a single record that alone is larger than `maxBytes`
+// (the encoder has the last word on that one); offsets always describe the bytes copied so far plus the current run.
+
+import { Batch } from './batch.js';
+
+/** When a batch is full. */
+export interface BatchLimits {
+  readonly maxBytes: number;
+  readonly maxRecords: number;
+  readonly overheadBytes: number;
+  /** Infinity where the destination does not care. */
+  readonly maxSpanMs: number;
+}
+
+const FIRST_RECORDS = 256;
+
+/** Builds one batch. */
+export class BatchBuilder {
+  count = 0;
+  /** Bytes of all lines so far, newlines included. */
+  size = 0;
+  private bytes: Buffer;
+  private copied = 0;
+  private offsets = new Uint32Array(FIRST_RECORDS + 1);
+  private times = new Float64Array(FIRST_RECORDS);
+  private levels = new Uint16Array(FIRST_RECORDS);
+  private nanos: Uint32Array | undefined;
+  private earliest = Number.POSITIVE_INFINITY;
+  private latest = Number.NEGATIVE_INFINITY;
+  private readonly limits: BatchLimits;
+  private readonly writer: string;
+  private readonly firstSequence: number;
+
+  constructor(limits: BatchLimits, writer: string, firstSequence: number, capacity: number) {
+    this.limits = limits;
+    this.writer = writer;
+    this.firstSequence = firstSequence;
+    this.bytes = Buffer.allocUnsafeSlow(capacity);
+  }
+
+  /** Whether a line of this size (newline included) and time still belongs in. An empty batch takes any line. */
+  fits(size: number, time: number): boolean {
+    const { maxBytes, maxRecords, overheadBytes, maxSpanMs } = this.limits;
+    if (this.count === 0) return true;
+    if (this.count >= maxRecords) return false;
+    if (this.size + size + (this.count + 1) * overheadBytes > maxBytes) return false;
+    return maxSpanMs === Number.POSITIVE_INFINITY || this.spanWith(time) <= maxSpanMs;
+  }
+
+  /** Takes note of the next line. Its bytes follow with {@link copy}. */
+  add(size: number, time: number, level: number): void {
+    const at = this.count;
+    if (at === this.levels.length) this.grow();
+    this.times[at] = time;
+    this.levels[at] = level;
+    this.count = at + 1;
+    this.size += size;
+    this.offsets[at + 1] = this.size;
+    if (time < this.earliest) this.earliest = time;
+    if (time > this.latest) this.latest = time;
+  }
+
+  /** Notes the nanoseconds of the line added last. */
+  addNanos(nanos: number): void {
+    this.nanos ??= new Uint32Array(this.levels.length);
+    this.nanos[this.count - 1] = nanos;
+  }
+
+  /** Copies the lines noted since the last copy: [start, end) of the source. */
+  copy(source: Uint8Array, start: number, end: number): void {
+    if (this.size > this.bytes.length) this.widen();
+    this.bytes.set(start === 0 && end === source.length ? source : source.subarray(start, end), this.copied);
+    this.copied = this.size;
+  }
+
+  /** The records [from, count) as they are now, for the journal. Shares the bytes. */
+  since(from: number): Batch {
+    return this.view().range(from, this.count);
+  }
+
+  /** The finished batch. The builder must not be used afterwards. */
+  seal(): Batch {
+    // A batch that waited with little in it would pin its whole buffer: keep what is used, give back the rest.
+    if (this.size < this.bytes.length / 2) this.bytes = Buffer.from(this.bytes.subarray(0, this.size));
+    return this.view();
+  }
+
+  private view(): Batch {
+    const { count } = this;
+    return new Batch({
+      writer: this.writer,
+      firstSequence: this.firstSequence,
+      bytes: this.bytes.subarray(0, this.size),
+      offsets: this.offsets.subarray(0, count + 1),
+      times: this.times.subarray(0, count),
+      ...(this.nanos && { nanos: this.nanos.subarray(0, count) }),
+      levels: this.levels.subarray(0, count),
+    });
+  }
+
+  private spanWith(time: number): number {
+    return Math.max(this.latest, time) - Math.min(this.earliest, time);
+  }
+
+  private grow(): void {
+    const capacity = this.levels.length * 4;
+    this.offsets = enlarged(new Uint32Array(capacity + 1), this.offsets);
+    this.times = enlarged(new Float64Array(capacity), this.times);
+    this.levels = enlarged(new Uint16Array(capacity), this.levels);
+    if (this.nanos) this.nanos = enlarged(new Uint32Array(capacity), this.nanos);
+  }
+
+  private widen(): void {
+    const wider = Buffer.allocUnsafeSlow(Math.max(this.size, Math.min(this.bytes.length * 4, this.limits.maxBytes)));
+    wider.set(this.bytes.subarray(0, this.copied));
+    this.bytes = wider;
+  }
+}
+
+function enlarged<T extends Uint32Array | Float64Array | Uint16Array>(target: T, source: T): T {
+  target.set(source);
+  return target;
+}

@@ -1,0 +1,66 @@
+// What it means when no reply came.
+// In: whatever a sender threw. Out: a verdict: retry for the network's moods, hold for what only a person can repair.
+// The reason is made of error codes and our own words: messages of other libraries may quote URLs and headers.
+
+import { SpillwayError } from './errors.js';
+import { plainReason } from './reason.js';
+import type { Verdict } from './transport.js';
+
+const words: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'host name not found',
+  EAI_AGAIN: 'name lookup failed',
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'connection reset',
+  EPIPE: 'connection closed while sending',
+  UND_ERR_SOCKET: 'connection closed without a reply',
+  UND_ERR_CONNECT_TIMEOUT: 'timed out while connecting',
+  UND_ERR_HEADERS_TIMEOUT: 'timed out waiting for the reply',
+  UND_ERR_BODY_TIMEOUT: 'timed out reading the reply',
+  ETIMEDOUT: 'connection timed out',
+  EHOSTUNREACH: 'host unreachable',
+  ENETUNREACH: 'network unreachable',
+  SPILLWAY_TIMEOUT: 'timed out waiting for the reply',
+  ABORT_ERR: 'aborted',
+};
+
+/** The peer is not who we were told to trust, or does not trust us; or what we were given cannot be sent at all. */
+const untrusted =
+  /^(CERT_|ERR_TLS_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|CRL_|HOSTNAME_MISMATCH|INVALID_(CA|PURPOSE)|PATH_LENGTH|ERR_SSL_WRONG_VERSION|ERR_SSL_.*ALERT|ERR_OSSL_|UND_ERR_PRX_TLS)/;
+const unusable = /^(ERR_INVALID_|UND_ERR_INVALID_ARG|ERR_HTTP_INVALID)/;
+
+/** What an error thrown by a sender means for the batch that was being sent. */
+export function classifyFailure(error: unknown): Verdict {
+  for (const cause of causes(error)) {
+    if (cause instanceof SpillwayError && cause.code === 'SPILLWAY_CREDENTIALS') {
+      return { outcome: 'hold', reason: plainReason(cause.message) };
+    }
+    const code = codeOf(cause);
+    if (code === undefined) continue;
+    if (untrusted.test(code)) return { outcome: 'hold', reason: `TLS: certificate or protocol refused (${code})` };
+    if (unusable.test(code)) return { outcome: 'hold', reason: `the request cannot be sent (${code})` };
+    return { outcome: 'retry', reason: words[code] ? `${words[code]} (${code})` : code };
+  }
+  return { outcome: 'retry', reason: 'no reply' };
+}
+
+/** The error, what it wraps and, of the attempts on several addresses, each. Bounded, as causes may be circular. */
+function causes(error: unknown): unknown[] {
+  const found: unknown[] = [];
+  const queue = [error];
+  while (queue.length > 0 && found.length < 16) {
+    const next = queue.shift();
+    if (typeof next !== 'object' || next === null) continue;
+    found.push(next);
+    const { cause, errors } = next as { cause?: unknown; errors?: unknown };
+    if (cause !== undefined) queue.push(cause);
+    if (Array.isArray(errors)) queue.push(...errors.slice(0, 8));
+  }
+  return found;
+}
+
+function codeOf(error: unknown): string | undefined {
+  const { code, name } = error as { code?: unknown; name?: unknown };
+  if (typeof code === 'string' && code !== '') return /^[\w-]{1,64}$/.test(code) ? code : 'unnamed error';
+  if (name === 'TimeoutError') return 'SPILLWAY_TIMEOUT';
+  return name === 'AbortError' ? 'ABORT_ERR' : undefined;
+}

@@ -1,0 +1,405 @@
+// The pipeline: the one file that wires the stages, and the first to read.
+//
+//  line ─► LineFeed ─► Intake ─► Queue ─► Deliverer ─────────► acked ─► freed
+//          whole lines  open       │        encode · send · classify
+//                       batches    │ full    ├─ retry: same bytes, later
+//                                  ▼         ├─ split · partial · reject
+//                              whenFull      └─ given back: front of the queue, while the breaker is open
+//
+// In: chunks of lines. Out: batches acked by the destination, and a count for everything else.
+// Invariants: `write` never throws and never waits; records in memory (open, queued, in flight) stay within
+// `queue.maxBytes`, plus at most one chunk with `whenFull: 'block'`; nothing is forgotten before it is acked, rejected
+// or dropped, each counted; `flush` and `close` may be called at any time, any number of times.
+
+import type { Batch } from './batch.js';
+import { Breaker } from './breaker.js';
+import { Deliverer } from './deliver.js';
+import { Emitter } from './events.js';
+import { Intake, type IntakePort, type Lane } from './intake.js';
+import { type DropReason, Ledger, type Tally } from './ledger.js';
+import { COMMON_KEYS } from './lines/general.js';
+import { LineFeed } from './lines/line-feed.js';
+import { type PipelineInput, type PipelineSettings, settle } from './options/pipeline-options.js';
+import { type Entry, Queue } from './queue.js';
+import { type Runtime, sleep, systemRuntime, type Timer } from './runtime.js';
+import { type Stats, totals } from './stats.js';
+import type { AnyTransport, Sender } from './transport.js';
+import { Warnings } from './warnings.js';
+import { writerId } from './writer-id.js';
+
+/** What became of what was written before a flush or close. */
+export interface FlushReport {
+  /** Whether everything was settled within the time. */
+  readonly settled: boolean;
+  readonly stats: Stats;
+}
+
+/** Waits for everything that was accepted before a certain seal. */
+interface Waiter {
+  readonly seal: number;
+  resolve(settled: boolean): void;
+}
+
+/** Losses are told to the destination at most this often. */
+const LOSS_REPORT_MS = 1000;
+/** How often a closing pipeline tries a destination that is down. */
+const CLOSING_RETRY_MS = 200;
+
+/** A running pipeline to one destination. Made by {@link pipeline}. */
+export class Pipeline implements AsyncDisposable {
+  private readonly ledger = new Ledger();
+  private readonly queue = new Queue();
+  private readonly inFlight = new Set<Entry>();
+  private readonly inFlightTally: Tally = { records: 0, bytes: 0 };
+  private readonly waiters = new Set<Waiter>();
+  private readonly aborter = new AbortController();
+  private readonly feed: LineFeed;
+  private readonly intake: Intake;
+  private readonly breaker: Breaker;
+  private readonly deliverer: Deliverer;
+  private readonly sender: Sender<unknown, unknown>;
+  private readonly emitter: Emitter;
+  private readonly warnings: Warnings;
+  private seals = 0;
+  private linger: Timer | undefined;
+  private wakeUp: Timer | undefined;
+  private lossReportedAt = Number.NEGATIVE_INFINITY;
+  private closing: Promise<FlushReport> | undefined;
+  private closed = false;
+  private full: { promise: Promise<void>; resolve: () => void } | undefined;
+  private readonly transport: AnyTransport;
+  private readonly settings: PipelineSettings;
+  private readonly runtime: Runtime;
+
+  constructor(transport: AnyTransport, settings: PipelineSettings, runtime: Runtime) {
+    this.transport = transport;
+    this.settings = settings;
+    this.runtime = runtime;
+    const { limits } = transport;
+    const { batch, breaker, send, retry, keys, warnings } = settings;
+    const writer = writerId(runtime.now());
+    this.emitter = new Emitter(writer);
+    this.warnings = new Warnings(warnings === 'stderr', runtime);
+    this.breaker = new Breaker(breaker, runtime);
+    this.intake = new Intake(
+      {
+        writer,
+        limits: {
+          maxBytes: batch.maxBytes,
+          maxRecords: batch.maxRecords,
+          overheadBytes: limits.overheadBytes,
+          maxSpanMs: limits.maxSpanMs ?? Number.POSITIVE_INFINITY,
+        },
+        maxRecordBytes: Math.min(limits.maxRecordBytes, settings.queue.maxBytes),
+        keys: {
+          level: keys.level ?? COMMON_KEYS.level,
+          time: keys.time ?? COMMON_KEYS.time,
+          levels: lowerCased(keys.levels),
+        },
+      },
+      this.intakePort(),
+      this.ledger,
+      runtime,
+    );
+    this.feed = new LineFeed(this.intake, Math.min(limits.maxRecordBytes, settings.queue.maxBytes));
+    this.sender = transport.open(runtime, send);
+    this.deliverer = new Deliverer(
+      { ...retry, timeoutMs: send.timeoutMs },
+      {
+        transport,
+        sender: this.sender,
+        breaker: this.breaker,
+        ledger: this.ledger,
+        runtime,
+        emitter: this.emitter,
+        rejected: (part, reason) => this.warnings.say(`${this.name} refused ${part.count} records: ${reason}`),
+        settled: (records, bytes) => this.release(records, bytes),
+        held: (reason) => this.warnings.say(`${this.name} refuses us, keeping the records: ${reason}`),
+      },
+    );
+  }
+
+  /**
+   * Takes lines: any number, cut anywhere. Never throws and never waits.
+   * @returns false when the queue is full and `queue.whenFull` is 'block': hold back until {@link drained}
+   */
+  write(chunk: string | Uint8Array): boolean {
+    if (this.closed) {
+      this.refuseAfterClose(chunk);
+      return true;
+    }
+    this.feed.write(chunk);
+    return this.room() > 0 || this.settings.queue.whenFull !== 'block';
+  }
+
+  /** Resolves when {@link write} may be called again after it returned false. */
+  drained(): Promise<void> {
+    if (this.room() > 0 || this.closed) return Promise.resolve();
+    if (!this.full) {
+      let resolve = () => {};
+      const promise = new Promise<void>((done) => {
+        resolve = done;
+      });
+      this.full = { promise, resolve };
+    }
+    return this.full.promise;
+  }
+
+  /**
+   * Sends what was accepted so far without waiting for batches to fill, and resolves when all of it is acked, rejected
+   * or dropped, or the time is up. Never rejects.
+   */
+  async flush({ timeoutMs = this.settings.close.deadlineMs }: { timeoutMs?: number } = {}): Promise<FlushReport> {
+    this.feed.end();
+    this.intake.seal();
+    const settled = await this.settledUpTo(this.seals, timeoutMs);
+    return { settled, stats: this.stats() };
+  }
+
+  /**
+   * Takes no more lines, delivers what it can within the deadline, counts the rest as dropped, and lets go of
+   * connections. Idempotent: later calls get the first one's report. Never rejects.
+   */
+  close({ deadlineMs = this.settings.close.deadlineMs }: { deadlineMs?: number } = {}): Promise<FlushReport> {
+    this.closing ??= this.shutDown(deadlineMs);
+    return this.closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** What happened so far. */
+  stats(): Stats {
+    const { transport, ledger, queue, intake, inFlightTally, deliverer } = this;
+    return {
+      transport: transport.name,
+      destination: transport.destination,
+      ...totals(ledger),
+      queued: { records: queue.records + intake.records, bytes: queue.bytes + intake.bytes },
+      inFlight: { ...inFlightTally },
+      spooled: { records: 0, bytes: 0 },
+      batches: { sealed: this.seals },
+      sends: { ...deliverer.counts },
+      breaker: this.breaker.state,
+      ...(deliverer.lastError !== undefined && { lastError: deliverer.lastError }),
+    };
+  }
+
+  private get name(): string {
+    return `${this.transport.name} (${this.transport.destination})`;
+  }
+
+  // ── in ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  private intakePort(): IntakePort {
+    return {
+      room: () => (this.settings.queue.whenFull === 'block' ? Number.POSITIVE_INFINITY : this.room()),
+      makeRoom: (size) => this.makeRoom(size),
+      sealed: (batch, lane) => this.enqueue(batch, lane),
+      opened: () => this.startLinger(),
+      refused: (bytes) => this.drop('queueFull', 1, bytes),
+      rejected: (reason, _line, bytes) => {
+        this.ledger.reject(reason, 1, bytes);
+        this.emitter.emit('recordsRejected', () => ({ batch: '', records: 1, reason }));
+        this.warnings.say(`a record of ${bytes} bytes is too large for ${this.name}`);
+      },
+    };
+  }
+
+  private room(): number {
+    return this.settings.queue.maxBytes - this.queue.bytes - this.intake.bytes - this.inFlightTally.bytes;
+  }
+
+  /** Drops the oldest waiting batches, as far as the policy allows, until there is room. */
+  private makeRoom(size: number): boolean {
+    if (this.settings.queue.whenFull === 'dropNewest') return false;
+    while (this.room() < size) {
+      const oldest = this.queue.evict();
+      if (!oldest) return false;
+      this.drop('queueFull', oldest.batch.count, oldest.batch.bytes.length);
+    }
+    return true;
+  }
+
+  private drop(reason: DropReason, records: number, bytes: number): void {
+    this.ledger.drop(reason, records, bytes, this.runtime.now());
+    this.emitter.emit('recordsDropped', () => ({ records, bytes, reason }));
+    this.warnings.say(`dropped records for ${this.name}: ${reason}, ${this.ledger.dropped.records} so far`);
+  }
+
+  private refuseAfterClose(chunk: string | Uint8Array): void {
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+    const records = Math.max(
+      1,
+      bytes.reduce((count, byte) => (byte === 0x0a ? count + 1 : count), 0),
+    );
+    this.ledger.accept(records, bytes.length);
+    this.drop('closed', records, bytes.length);
+  }
+
+  private startLinger(): void {
+    this.linger ??= this.runtime.after(this.settings.batch.lingerMs, () => {
+      this.linger = undefined;
+      this.intake.seal();
+    });
+  }
+
+  private enqueue(batch: Batch, lane: Lane): void {
+    if (this.intake.records === 0) {
+      this.linger?.cancel();
+      this.linger = undefined;
+    }
+    this.emitter.emit('batchSealed', () => ({ batch: batch.id, records: batch.count, bytes: batch.bytes.length }));
+    this.queue.push({ batch, lane, seal: ++this.seals });
+    this.pump();
+  }
+
+  // ── out ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Starts as many deliveries as may be in flight. */
+  private pump(): void {
+    while (
+      !this.aborter.signal.aborted &&
+      this.inFlight.size < this.settings.send.maxInFlight &&
+      this.queue.length > 0
+    ) {
+      if (!this.breaker.permits()) {
+        this.wakeLater();
+        return;
+      }
+      void this.deliver(this.queue.shift()!);
+    }
+  }
+
+  private wakeLater(): void {
+    const waitMs = this.closing ? CLOSING_RETRY_MS : this.breaker.waitMs();
+    if (this.wakeUp || waitMs === Number.POSITIVE_INFINITY) return;
+    this.wakeUp = this.runtime.after(waitMs, () => {
+      this.wakeUp = undefined;
+      if (this.closing) this.breaker.hurry();
+      this.pump();
+    });
+  }
+
+  private async deliver(entry: Entry): Promise<void> {
+    this.inFlight.add(entry);
+    this.inFlightTally.records += entry.batch.count;
+    this.inFlightTally.bytes += entry.batch.bytes.length;
+    const rest = await this.deliverer.deliver(entry.batch, this.aborter.signal);
+    this.inFlight.delete(entry);
+    for (const part of rest) this.release(part.count, part.bytes.length);
+    this.queue.unshift(rest.map((batch) => ({ ...entry, batch })));
+    if (rest.length > 0) this.breaker.released();
+    else this.reportLosses();
+    this.wakeWaiters();
+    this.pump();
+  }
+
+  private release(records: number, bytes: number): void {
+    this.inFlightTally.records -= records;
+    this.inFlightTally.bytes -= bytes;
+    if (this.full && this.room() > 0) {
+      this.full.resolve();
+      this.full = undefined;
+    }
+  }
+
+  /** Tells the destination about its own hole, now that it takes records again. */
+  private reportLosses(): void {
+    const now = this.runtime.monotonic();
+    if (!this.ledger.hasLosses || this.closed || now - this.lossReportedAt < LOSS_REPORT_MS) return;
+    this.lossReportedAt = now;
+    const time = this.runtime.now();
+    const lines = this.ledger.takeLosses().map(({ reason, records, bytes, fromMs, toMs }) => {
+      const spillway = { event: 'recordsDropped', reason, records, bytes, from: iso(fromMs), to: iso(toMs) };
+      return `${JSON.stringify({ level: 40, time, msg: `${records} records dropped: ${reason}`, spillway })}\n`;
+    });
+    this.feed.write(lines.join(''));
+  }
+
+  // ── the end ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  private async shutDown(deadlineMs: number): Promise<FlushReport> {
+    this.feed.end();
+    this.closed = true;
+    this.intake.seal();
+    this.breaker.hurry();
+    this.cancelTimers();
+    this.pump();
+    const settled = await this.settledUpTo(this.seals, deadlineMs);
+    this.aborter.abort();
+    await this.landed();
+    for (let entry = this.queue.shift(); entry; entry = this.queue.shift()) {
+      this.drop('closed', entry.batch.count, entry.batch.bytes.length);
+    }
+    this.cancelTimers();
+    this.full?.resolve();
+    this.wakeWaiters();
+    await this.sender.close().catch(() => {});
+    return { settled, stats: this.stats() };
+  }
+
+  private cancelTimers(): void {
+    this.linger?.cancel();
+    this.wakeUp?.cancel();
+    this.linger = undefined;
+    this.wakeUp = undefined;
+  }
+
+  /** Resolves when no delivery is on its way; they all end soon after the abort. */
+  private async landed(): Promise<void> {
+    while (this.inFlight.size > 0) await sleep(this.runtime, 1);
+  }
+
+  private settledUpTo(seal: number, timeoutMs: number): Promise<boolean> {
+    if (this.settledThrough(seal)) return Promise.resolve(true);
+    return new Promise((done) => {
+      const waiter: Waiter = {
+        seal,
+        resolve: (settled) => {
+          timer.cancel();
+          this.waiters.delete(waiter);
+          done(settled);
+        },
+      };
+      const timer = this.runtime.after(timeoutMs, () => waiter.resolve(false), { keepsAlive: true });
+      this.waiters.add(waiter);
+    });
+  }
+
+  private settledThrough(seal: number): boolean {
+    const next = this.queue.peek();
+    if (next && next.seal <= seal) return false;
+    for (const entry of this.inFlight) if (entry.seal <= seal) return false;
+    return true;
+  }
+
+  private wakeWaiters(): void {
+    for (const waiter of this.waiters) if (this.settledThrough(waiter.seal)) waiter.resolve(true);
+  }
+}
+
+function lowerCased(levels: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(levels).map(([label, level]) => [label.toLowerCase(), level]));
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/**
+ * Starts a pipeline to a destination. No I/O happens before the first batch is sent.
+ * @throws SpillwayError `SPILLWAY_OPTIONS_INVALID`
+ * @example
+ * const logs = pipeline(http({ url: 'http://127.0.0.1:4600/ingest' }), { batch: { lingerMs: 200 } })
+ * logs.write('{"level":30,"time":1700000000123,"msg":"hello"}\n')
+ * await logs.close()
+ */
+export function pipeline(
+  transport: AnyTransport,
+  options: PipelineInput = {},
+  runtime: Runtime = systemRuntime,
+): Pipeline {
+  return new Pipeline(transport, settle(options, transport), runtime);
+}
