@@ -202,7 +202,7 @@ export class Deliverer {
     let verdict: Verdict;
     try {
       const reply = await sender.send(wire, attempt.signal);
-      verdict = transport.classify(reply, part);
+      verdict = whole(transport.classify(reply, part), part.count);
     } catch (error) {
       verdict = attempt.signal.aborted
         ? { outcome: 'retry', reason: signal.aborted ? 'closing' : `no reply within ${this.options.timeoutMs} ms` }
@@ -242,6 +242,13 @@ export class Deliverer {
       if (verdict.outcome === 'partial' && verdict.afterMs) breaker.delay(pushback(verdict.afterMs, runtime.random));
     }
   }
+}
+
+/** A partial reply that took nothing is a plain retry, and counts as a failure of the destination. */
+function whole(verdict: Verdict, count: number): Verdict {
+  if (verdict.outcome !== 'partial' || within(verdict.retry, count).length < count) return verdict;
+  const { reason, afterMs } = verdict;
+  return { outcome: 'retry', reason, ...(afterMs !== undefined && { afterMs }) };
 }
 
 /** The valid, distinct indices of a reply, ascending: what a server sends is not trusted. */

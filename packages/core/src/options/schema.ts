@@ -67,7 +67,7 @@ interface Bounds {
   readonly max?: number;
 }
 type Optional<T, O> = O extends { default: T } ? T : T | undefined;
-interface SizeSchema extends Schema<number> {
+interface SizeSchema {
   readonly kind: 'size';
 }
 /** An object of named fields. */
