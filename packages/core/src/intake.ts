@@ -6,14 +6,12 @@
 import { isUtf8 } from 'node:buffer';
 import type { Batch } from './batch.js';
 import { BatchBuilder, type BatchLimits } from './batch-builder.js';
+import type { Lane } from './lane.js';
 import type { Ledger } from './ledger.js';
 import { GeneralReader, type LineKeys } from './lines/general.js';
 import type { LineSink } from './lines/line-feed.js';
 import { PrefixReader } from './lines/prefix.js';
 import type { Runtime } from './runtime.js';
-
-/** Priority of records by level: what is evicted last, what may be journaled first. */
-export type Lane = 'high' | 'normal' | 'low';
 
 /** What the intake asks of the pipeline. */
 export interface IntakePort {

@@ -3,7 +3,7 @@
 // Invariant: `records` and `bytes` are exactly what is in it. Its bound is kept by whoever lets records in.
 
 import type { Batch } from './batch.js';
-import type { Lane } from './intake.js';
+import { LANES, type Lane } from './lane.js';
 
 /** A batch on its way, and which seal it came from: the order in which `flush` waits for it. */
 export interface Entry {
@@ -53,7 +53,7 @@ export class Queue {
 
   /** Takes out the oldest entry of the lowest priority. */
   evict(): Entry | undefined {
-    for (const lane of ['low', 'normal', 'high'] as const) {
+    for (const lane of LANES.toReversed()) {
       for (let at = this.head; at < this.items.length; at++) {
         if (this.items[at]!.lane !== lane) continue;
         const [entry] = this.items.splice(at, 1);

@@ -1,0 +1,7 @@
+// Priority classes of records: what is sent first from the spool, what is evicted last, what may be journaled.
+
+/** Priority of records, by level. */
+export type Lane = 'high' | 'normal' | 'low';
+
+/** All lanes, the most important first. */
+export const LANES: readonly Lane[] = ['high', 'normal', 'low'];
