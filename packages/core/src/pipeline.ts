@@ -61,6 +61,7 @@ export class Pipeline implements AsyncDisposable {
   private readonly sender: Sender<unknown, unknown>;
   private readonly emitter: Emitter;
   private readonly warnings: Warnings;
+  private readonly levels: Record<string, number>;
   private seals = 0;
   private linger: Timer | undefined;
   private wakeUp: Timer | undefined;
@@ -79,6 +80,7 @@ export class Pipeline implements AsyncDisposable {
     const { limits } = transport;
     const { batch, breaker, send, retry, keys, warnings } = settings;
     const writer = writerId(runtime.now());
+    this.levels = lowerCased(keys.levels);
     this.emitter = new Emitter(writer);
     this.warnings = new Warnings(warnings === 'stderr', runtime);
     this.breaker = new Breaker(breaker, runtime);
@@ -95,7 +97,7 @@ export class Pipeline implements AsyncDisposable {
         keys: {
           level: keys.level ?? COMMON_KEYS.level,
           time: keys.time ?? COMMON_KEYS.time,
-          levels: lowerCased(keys.levels),
+          levels: this.levels,
         },
       },
       this.intakePort(),
@@ -131,6 +133,11 @@ export class Pipeline implements AsyncDisposable {
     }
     this.feed.write(chunk);
     return this.room() > 0 || this.settings.queue.whenFull !== 'block';
+  }
+
+  /** Learns level labels that the logger knows and the options did not name. What the options say wins. */
+  addLevels(levels: Readonly<Record<string, number>>): void {
+    Object.assign(this.levels, { ...lowerCased(levels), ...this.levels });
   }
 
   /** Resolves when {@link write} may be called again after it returned false. */
