@@ -3,6 +3,22 @@
 export { Batch, type BatchParts } from './batch.js';
 export { type ErrorCode, SpillwayError } from './errors.js';
 export type { EventName, Events } from './events.js';
+export { classifyFailure } from './failure.js';
+export { classifyReply, replyReason, retry } from './http/classify.js';
+export { chooseEncoding } from './http/compression.js';
+export { destinationOf, withDefaultPath } from './http/location.js';
+export { type HttpOptions, httpFields } from './http/options.js';
+export { retryAfterMs } from './http/retry-after.js';
+export { type HttpDefinition, httpTransport } from './http/transport.js';
+export type {
+  Authorize,
+  AuthorizeContext,
+  ContentEncoding,
+  HttpFetch,
+  HttpReply,
+  HttpRequest,
+  HttpWire,
+} from './http/types.js';
 export type { DropReason, Tally } from './ledger.js';
 export { parseOptions } from './options/parse.js';
 export { type PipelineInput, pipelineOptions } from './options/pipeline-options.js';
@@ -16,9 +32,12 @@ export {
   integer,
   list,
   milliseconds,
+  nearest,
   type ObjectSchema,
+  type OptionalObject,
   type OptionDoc,
   object,
+  optional,
   type Parsed,
   required,
   type Schema,
@@ -27,6 +46,7 @@ export {
   url,
 } from './options/schema.js';
 export { type FlushReport, type Pipeline, pipeline } from './pipeline.js';
+export { plainReason } from './reason.js';
 export { type Runtime, sleep, systemRuntime, type Timer } from './runtime.js';
 export { imbalance, type Stats } from './stats.js';
 export type {

@@ -1,5 +1,16 @@
 // What the tests of every package share.
 
+export { type BatchOfOptions, batchOf, linesOf } from './batch-of.js';
+export { type DocumentedReply, httpReply, type TransportContract, transportContract } from './contract.js';
+export { logBatch, logLine } from './generators.js';
+export {
+  decompress,
+  type RecordedRequest,
+  type RecordingServer,
+  recordingServer,
+  type ScriptedReply,
+  type ServerTls,
+} from './recording-server.js';
 export {
   ack,
   type Behaviour,

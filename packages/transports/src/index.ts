@@ -1,1 +1,3 @@
-export {};
+// The public API of @spillway/transports, one screen.
+
+export { type LokiOptions, loki, lokiOptions } from './loki.js';

@@ -7,6 +7,7 @@ import {
   type Input,
   integer,
   object,
+  optional,
   type Parsed,
   required,
   size,
@@ -18,7 +19,11 @@ const schema = object(
   {
     url: required(url({ doc: 'Where to.' })),
     token: text({ doc: 'A secret.', secret: true }),
-    labels: dictionary(text({ doc: '' }), { default: {}, doc: 'Labels.' }),
+    labels: dictionary(text({ doc: '' }), {
+      default: {},
+      keys: text({ doc: '', pattern: /^\w+$/, expected: 'a word' }),
+      doc: 'Labels.',
+    }),
     batch: object(
       {
         maxBytes: size({ default: 2 ** 20, min: 1024, doc: 'Most bytes.' }),
@@ -26,6 +31,7 @@ const schema = object(
       },
       { doc: 'Batches.' },
     ),
+    login: optional(object({ user: required(text({ doc: 'Who.' })), note: text({ doc: 'Why.' }) }, { doc: 'Login.' })),
     format: choice(['ndjson', 'json'], { default: 'ndjson', doc: 'Format.' }),
   },
   { doc: 'All.' },
@@ -48,6 +54,7 @@ suite('options', () => {
       token: undefined,
       labels: {},
       batch: { maxBytes: 32 * 2 ** 20, maxRecords: 5000 },
+      login: undefined,
       format: 'ndjson',
     });
   });
@@ -58,6 +65,8 @@ suite('options', () => {
     expectTypeOf<Parsed<typeof schema>['url']>().toEqualTypeOf<string>();
     expectTypeOf<{ url: string }>().toExtend<Input<typeof schema>>();
     expectTypeOf<{ url: string; batch: { maxBytes: '1mb' } }>().toExtend<Input<typeof schema>>();
+    expectTypeOf<{ url: string; login: { user: string } }>().toExtend<Input<typeof schema>>();
+    expectTypeOf<{ url: string; login: { note: string } }>().not.toExtend<Input<typeof schema>>();
     expectTypeOf<{ token: string }>().not.toExtend<Input<typeof schema>>();
   });
 
@@ -74,7 +83,9 @@ suite('options', () => {
     ],
     [{ url: 'http://h', batch: { maxbytes: 1 } }, 'Unknown option `batch.maxbytes`: did you mean `batch.maxBytes`?'],
     [{ url: 'http://h', labels: { a: 1 } }, 'Expected `labels.a` to be a non-empty string, got 1 (number)'],
+    [{ url: 'http://h', labels: { 'a b': 'x' } }, "Expected `the name labels.a b` to be a word, got 'a b' (string)"],
     [{ url: 'http://h', format: 'xml' }, "Expected `format` to be 'ndjson' | 'json', got 'xml' (string)"],
+    [{ url: 'http://h', login: {} }, 'Expected `login.user` to be a non-empty string, got nothing'],
     ['http://h', 'Expected `options` to be an object'],
   ])('refuses %j', (options, text) => {
     expect(message(options)).toContain(text);
@@ -83,6 +94,12 @@ suite('options', () => {
 
   it('never shows a secret', () => {
     expect(message({ url: 'http://h', token: ['hunter2'] })).not.toContain('hunter2');
+  });
+
+  it('never shows what hides in a URL', () => {
+    const shown = message({ url: 'ftp://joe:hunter2@h/path?token=hunter2' });
+    expect(shown).toContain("got 'ftp://h/path' (string)");
+    expect(shown).not.toContain('hunter2');
   });
 
   it('names every problem at once', () => {
@@ -96,6 +113,8 @@ suite('options', () => {
       ['labels', '{}'],
       ['batch.maxBytes', "'1mb'"],
       ['batch.maxRecords', '5000'],
+      ['login.user', 'required'],
+      ['login.note', '–'],
       ['format', '"ndjson"'],
     ]);
   });

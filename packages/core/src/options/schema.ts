@@ -50,11 +50,13 @@ export type Input<S extends Schema<unknown>> =
 type InputValue<S> =
   S extends ObjectSchema<infer _F>
     ? Input<S>
-    : S extends SizeSchema
-      ? number | string
-      : S extends Schema<infer T>
-        ? Exclude<T, undefined>
-        : never;
+    : S extends OptionalObject<infer F>
+      ? Input<ObjectSchema<F>>
+      : S extends SizeSchema
+        ? number | string
+        : S extends Schema<infer T>
+          ? Exclude<T, undefined>
+          : never;
 
 /** Settings every schema takes. */
 interface Common<T> {
@@ -75,6 +77,14 @@ export interface ObjectSchema<F extends Record<string, Schema<unknown>>>
   extends Schema<{ [K in keyof F]: Parsed<F[K]> }> {
   readonly fields: F;
 }
+/** An object of named fields that may be left out as a whole. */
+export interface OptionalObject<F extends Record<string, Schema<unknown>>>
+  extends Schema<{ [K in keyof F]: Parsed<F[K]> } | undefined> {
+  readonly fields: F;
+}
+
+/** What may hide in a URL: the credentials before the host, and everything after the path. */
+const urlSecrets = /(:\/\/)[^/?#@]*@|(?<=:\/\/[^?#]*)[?#].*/g;
 
 /** Describes a value the way problems show it: short, with its type, never a secret. */
 export function show(value: unknown, secret = false): string {
@@ -82,7 +92,10 @@ export function show(value: unknown, secret = false): string {
   if (value === null) return 'null';
   const type = Array.isArray(value) ? 'array' : typeof value;
   if (secret) return `a ${type}`;
-  if (typeof value === 'string') return `'${value.length > 60 ? `${value.slice(0, 60)}…` : value}' (string)`;
+  if (typeof value === 'string') {
+    const shown = value.replace(urlSecrets, '$1');
+    return `'${shown.length > 60 ? `${shown.slice(0, 60)}…` : shown}' (string)`;
+  }
   if (typeof value === 'number' || typeof value === 'boolean') return `${value} (${type})`;
   return `an ${type}`
     .replace('an function', 'a function')
@@ -223,11 +236,13 @@ export function choice<const V extends string, const O extends Common<V>>(values
   });
 }
 
-/** A plain object whose keys are free and whose values all follow one schema. */
-export function dictionary<T, const O extends Common<Record<string, Exclude<T, undefined>>>>(
-  values: Schema<T>,
-  options: O,
-) {
+/** A plain object whose keys are free, or follow a schema of their own, and whose values all follow one schema. */
+export function dictionary<
+  T,
+  const O extends Common<Record<string, Exclude<T, undefined>>> & {
+    keys?: Schema<string> | Schema<string | undefined>;
+  },
+>(values: Schema<T>, options: O) {
   const fallback = options.default;
   type Out = Optional<Record<string, Exclude<T, undefined>>, O>;
   const schema: Schema<Out> = {
@@ -242,7 +257,12 @@ export function dictionary<T, const O extends Common<Record<string, Exclude<T, u
         problems.push({ path, expected: schema.expected, got: show(value, schema.secret) });
         return fallback as Out;
       }
-      const entries = Object.entries(value).map(([k, v]) => [k, values.parse(v, `${path}.${k}`, problems)] as const);
+      // A value that is undefined, as of an environment variable that is not set, counts as not given.
+      const given = Object.entries(value).filter(([, v]) => v !== undefined);
+      const entries = given.map(([k, v]) => {
+        options.keys?.parse(k, `the name ${path}.${k}`, problems);
+        return [k, values.parse(v, `${path}.${k}`, problems)] as const;
+      });
       return Object.fromEntries(entries) as Out;
     },
   };
@@ -252,6 +272,7 @@ export function dictionary<T, const O extends Common<Record<string, Exclude<T, u
 /** A list whose items all follow one schema. */
 export function list<T, const O extends Common<readonly Exclude<T, undefined>[]>>(items: Schema<T>, options: O) {
   const fallback = options.default;
+  const item = required(items);
   type Out = Optional<readonly Exclude<T, undefined>[], O>;
   const schema: Schema<Out> = {
     expected: `a list whose items are each ${items.expected}`,
@@ -265,7 +286,7 @@ export function list<T, const O extends Common<readonly Exclude<T, undefined>[]>
         problems.push({ path, expected: schema.expected, got: show(value, schema.secret) });
         return fallback as Out;
       }
-      return value.map((item, i) => items.parse(item, `${path}[${i}]`, problems)) as Out;
+      return value.map((each, i) => item.parse(each, `${path}[${i}]`, problems)) as Out;
     },
   };
   return schema;
@@ -316,6 +337,14 @@ export function object<F extends Record<string, Schema<unknown>>>(
     },
   };
   return schema;
+}
+
+/** Lets an object be left out as a whole: then there is none, rather than one of defaults. */
+export function optional<F extends Record<string, Schema<unknown>>>(schema: ObjectSchema<F>): OptionalObject<F> {
+  return {
+    ...schema,
+    parse: (value, path, problems) => (value === undefined ? undefined : schema.parse(value, path, problems)),
+  };
 }
 
 function join(path: string, key: string): string {

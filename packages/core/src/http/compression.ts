@@ -1,0 +1,67 @@
+// Compression of request bodies: off the event loop, once per wire.
+// In: a body and what the destination takes. Out: the body to send and its encoding.
+// Invariant: every attempt at a wire sends the same bytes, which is what makes destinations recognize a repetition.
+
+import { promisify } from 'node:util';
+import zlib from 'node:zlib';
+import type { ContentEncoding, HttpWire } from './types.js';
+
+/** Below this many bytes compression saves less than it costs. */
+const minBytes = 1024;
+
+interface Encoded {
+  readonly body: Buffer;
+  readonly encoding?: ContentEncoding;
+}
+
+type Compressor = (body: Buffer) => Promise<Buffer>;
+
+// Logs compress about 12:1 at level 1 already; higher levels cost several times the CPU for a few percent.
+const gzip = promisify(zlib.gzip) as (body: Buffer, options: zlib.ZlibOptions) => Promise<Buffer>;
+const deflate = promisify(zlib.deflate) as (body: Buffer, options: zlib.ZlibOptions) => Promise<Buffer>;
+const compressors: Partial<Record<ContentEncoding, Compressor>> = {
+  gzip: (body) => gzip(body, { level: 1 }),
+  deflate: (body) => deflate(body, { level: 1 }),
+};
+
+/** zstd is part of Node.js from 22.15 and 23.8. */
+interface WithZstd {
+  zstdCompress?(body: Buffer, options: object, done: (error: Error | null, result: Buffer) => void): void;
+  constants: Record<string, number>;
+}
+const { zstdCompress, constants } = zlib as unknown as WithZstd;
+if (zstdCompress) {
+  const zstd = promisify(zstdCompress);
+  const params = { [constants.ZSTD_c_compressionLevel!]: 1 };
+  compressors.zstd = (body) => zstd(body, { params });
+}
+
+/** True where this Node.js can compress that way. */
+export function canCompress(encoding: ContentEncoding): boolean {
+  return compressors[encoding] !== undefined;
+}
+
+/** The encoding that a `compression` option stands for. */
+export function chooseEncoding(
+  option: 'auto' | 'none' | ContentEncoding,
+  accepted: readonly ContentEncoding[],
+): ContentEncoding | undefined {
+  if (option === 'none') return undefined;
+  return option === 'auto' ? accepted.find(canCompress) : option;
+}
+
+/** Compresses wires and remembers the result as long as the wire lives. */
+export function wireCompressor(encoding: ContentEncoding | undefined): (wire: HttpWire) => Promise<Encoded> {
+  const compress = encoding && compressors[encoding];
+  const done = new WeakMap<HttpWire, Promise<Encoded>>();
+  return (wire) => {
+    const { body } = wire;
+    if (!compress || body.length < minBytes) return Promise.resolve({ body });
+    let encoded = done.get(wire);
+    if (!encoded) {
+      encoded = compress(body).then((compressed) => ({ body: compressed, encoding }));
+      done.set(wire, encoded);
+    }
+    return encoded;
+  };
+}

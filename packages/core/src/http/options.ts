@@ -1,0 +1,110 @@
+// The options that all HTTP transports share, written once.
+// In: the encodings a destination takes. Out: schema fields to spread into that transport's own schema.
+
+import {
+  choice,
+  custom,
+  dictionary,
+  integer,
+  milliseconds,
+  object,
+  optional,
+  type Parsed,
+  required,
+  text,
+} from '../options/schema.js';
+import type { ContentEncoding } from './types.js';
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what a header must not hold
+const headerValue = /^[^\u0000-\u0008\u000a-\u001f\u007f]*$/;
+/** Headers that belong to the connection or are computed from the body. */
+const ours = ['content-length', 'content-encoding', 'transfer-encoding', 'connection', 'host', 'expect', 'upgrade'];
+const settableName = new RegExp(`^(?!(?:${ours.join('|')})$)[!#$%&'*+.^_\`|~0-9A-Za-z-]+$`, 'i');
+
+/** True for a pair that can be sent as a header, and that is the user's to set. */
+export function isHeader(name: string, value: string): boolean {
+  return settableName.test(name) && headerValue.test(value);
+}
+
+const secretText = (doc: string) =>
+  text({ doc, secret: true, pattern: headerValue, expected: 'a non-empty string without control characters' });
+
+const tls = object(
+  {
+    ca: text({ doc: 'Certificates to trust instead of the well-known ones: PEM text, or the path of a file with it.' }),
+    cert: text({ doc: 'Client certificate for mutual TLS: PEM text or a path.' }),
+    key: text({ doc: 'Private key of the client certificate: PEM text or a path.', secret: true }),
+    passphrase: text({ doc: 'Passphrase of the private key.', secret: true }),
+    serverName: text({ doc: 'Name that the server certificate must hold, if it is not the host of the URL.' }),
+  },
+  { doc: 'TLS. Certificates are always verified. Files are read again when they change.' },
+);
+
+const basicAuth = object(
+  {
+    username: required(text({ doc: 'User name.' })),
+    password: secretText('Password.'),
+    passwordFile: text({ doc: 'File that holds the password; read again when it changes or after a 401.' }),
+  },
+  { doc: 'HTTP basic authentication.' },
+);
+
+/** Schema fields for an HTTP transport; `encodings` is what the destination can decompress, best first. */
+export function httpFields<const E extends ContentEncoding>(encodings: readonly E[]) {
+  return {
+    headers: dictionary(secretText('One header.'), {
+      default: {},
+      secret: true,
+      keys: text({
+        pattern: settableName,
+        expected: `a header name other than ${ours.join(', ')}`,
+        doc: 'Name of the header.',
+      }),
+      doc: 'Headers to add to every request.',
+    }),
+    headersFile: text({
+      doc: 'File with further headers, one `Name: value` a line; read again when it changes or after a 401.',
+    }),
+    basicAuth: optional(basicAuth),
+    bearerToken: secretText('Token for `Authorization: Bearer`.'),
+    bearerTokenFile: text({ doc: 'File that holds the bearer token; read again when it changes or after a 401.' }),
+    tls: optional(tls),
+    proxy: custom<string | false>({
+      secret: true,
+      expected: 'the URL of an HTTP proxy, or false for none',
+      check: (value) => (value === false || isProxyUrl(value) ? value : undefined),
+      doc: 'Proxy. Unset: `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` decide.',
+    }),
+    compression: choice<'auto' | 'none' | E, { default: 'auto'; doc: string }>(['auto', 'none', ...encodings], {
+      default: 'auto',
+      doc:
+        encodings.length === 0
+          ? 'This destination takes no compressed requests.'
+          : `Compression of requests of 1 KiB and more. auto: ${encodings.join(', else ')}, where this Node.js has it.`,
+    }),
+    connectTimeoutMs: milliseconds({ default: 5000, min: 1, doc: 'Longest wait for a connection.' }),
+    keepAliveMs: milliseconds({
+      default: 4000,
+      min: 1,
+      max: 600_000,
+      doc: 'How long an idle connection is kept; keep it below what the server keeps.',
+    }),
+    maxConnectionAgeMs: milliseconds({
+      default: 300_000,
+      min: 1000,
+      doc: 'After about this time (±20 %) connections are made anew, so that DNS and load balancers can move us.',
+    }),
+    connections: integer({ default: 8, min: 1, max: 256, doc: 'Most connections at a time.' }),
+  } as const;
+}
+
+/** What {@link httpFields} parse to. */
+export type HttpOptions = {
+  readonly [K in keyof ReturnType<typeof httpFields<ContentEncoding>>]: Parsed<
+    ReturnType<typeof httpFields<ContentEncoding>>[K]
+  >;
+};
+
+function isProxyUrl(value: unknown): value is string {
+  return typeof value === 'string' && /^https?:\/\//i.test(value) && URL.canParse(value);
+}

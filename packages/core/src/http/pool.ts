@@ -1,0 +1,124 @@
+// Connections to one origin, and their life: made on the first request, renewed with age, closed when idle.
+// In: requests. Out: replies; a reused connection that the server had already closed is replaced at once, unseen.
+// Invariants: at most `connections` sockets in use; certificates always verified; no timers of its own.
+
+import type { Dispatcher } from 'undici';
+import type { Runtime } from '../runtime.js';
+import { type Exchange, exchange } from './exchange.js';
+import type { HttpOptions } from './options.js';
+import { proxyFor } from './proxy.js';
+import { type TlsMaterial, tlsLoader } from './tls.js';
+import type { HttpReply } from './types.js';
+
+/** What a pool needs to know. */
+export interface PoolSettings {
+  readonly url: URL;
+  readonly options: Pick<
+    HttpOptions,
+    'tls' | 'proxy' | 'connectTimeoutMs' | 'keepAliveMs' | 'maxConnectionAgeMs' | 'connections'
+  >;
+  readonly runtime: Runtime;
+}
+
+interface Generation {
+  readonly dispatcher: Dispatcher;
+  readonly tls: TlsMaterial;
+  readonly expires: number;
+}
+
+/** A pool of connections that follows its destination when that moves. */
+export class HttpPool {
+  readonly #settings: PoolSettings;
+  readonly #loadTls: () => Promise<TlsMaterial>;
+  /** Bytes that had come over a connection before it broke: none means that it was new. */
+  readonly #received = new WeakMap<object, number>();
+  readonly #retired = new Set<Dispatcher>();
+  #current: Generation | undefined;
+  #closed = false;
+
+  constructor(settings: PoolSettings) {
+    this.#settings = settings;
+    this.#loadTls = tlsLoader(settings.options.tls);
+  }
+
+  /** Sends a request. Rejects only when no reply came. */
+  async request(request: Omit<Exchange, 'origin'>): Promise<HttpReply> {
+    const full = { ...request, origin: this.#settings.url.origin };
+    const generation = await this.#generation();
+    try {
+      return await exchange(generation.dispatcher, full);
+    } catch (error) {
+      // Servers close idle connections, sometimes just as we write to them. That says nothing about the destination,
+      // so it is no failed attempt; but the other idle ones are as stale, hence a new generation.
+      if (request.signal.aborted || this.#closed || !this.#wasReused(error)) throw error;
+      if (this.#current === generation) this.#retire();
+      return exchange((await this.#generation()).dispatcher, full);
+    }
+  }
+
+  /** Drops all connections, also those in use. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const all = [...this.#retired];
+    if (this.#current) all.push(this.#current.dispatcher);
+    this.#current = undefined;
+    await Promise.all(all.map((dispatcher) => dispatcher.destroy()));
+  }
+
+  async #generation(): Promise<Generation> {
+    const tls = await this.#loadTls();
+    const undici = await import('undici');
+    if (this.#closed) throw Object.assign(new Error('closed'), { code: 'ABORT_ERR' });
+    const now = this.#settings.runtime.monotonic();
+    if (this.#current && (this.#current.tls !== tls || now >= this.#current.expires)) this.#retire();
+    if (!this.#current) {
+      // Spread by ±20 %, so that a fleet that started together does not reconnect together.
+      const age = this.#settings.options.maxConnectionAgeMs * (0.8 + 0.4 * this.#settings.runtime.random());
+      this.#current = { dispatcher: this.#connect(undici, tls), tls, expires: now + age };
+    }
+    return this.#current;
+  }
+
+  /** Lets the requests under way finish, and the connections go then. */
+  #retire(): void {
+    const dispatcher = this.#current?.dispatcher;
+    this.#current = undefined;
+    if (!dispatcher) return;
+    this.#retired.add(dispatcher);
+    const forget = () => this.#retired.delete(dispatcher);
+    dispatcher.close().then(forget, forget);
+  }
+
+  #connect({ Pool, ProxyAgent, buildConnector }: typeof import('undici'), tls: TlsMaterial): Dispatcher {
+    const { url, options } = this.#settings;
+    const timeout = options.connectTimeoutMs;
+    const shared = {
+      connections: options.connections,
+      pipelining: 1,
+      keepAliveTimeout: options.keepAliveMs,
+      // A server may announce how long it keeps idle connections; believe it up to a minute.
+      keepAliveMaxTimeout: Math.max(60_000, options.keepAliveMs),
+    };
+    const proxy = proxyFor(url, options.proxy, process.env);
+    if (proxy) {
+      const { servername: _, ...proxyTls } = { ...tls, timeout };
+      return new ProxyAgent({ ...shared, uri: proxy.href, requestTls: { ...tls, timeout }, proxyTls });
+    }
+    const connect = buildConnector({ ...tls, timeout });
+    return new Pool(url.origin, {
+      ...shared,
+      connect: (target, callback) => {
+        // The connector returns the socket, though its type does not say so.
+        const socket = connect(target, callback) as unknown as import('node:net').Socket;
+        socket.on('error', (error) => this.#received.set(error, socket.bytesRead));
+      },
+    });
+  }
+
+  #wasReused(error: unknown): boolean {
+    if (!(error instanceof Error)) return false;
+    const { code, socket } = error as { code?: string; socket?: { bytesRead?: number } };
+    const broken = code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE';
+    return broken && (this.#received.get(error) ?? socket?.bytesRead ?? 0) > 0;
+  }
+}

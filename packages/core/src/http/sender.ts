@@ -1,0 +1,112 @@
+// Sends wires over a pool: compresses once, authorizes each attempt.
+// In: a wire and a signal. Out: the reply. It never judges replies, except that it renews credentials once on 401 and 403.
+// Invariant: no I/O before the first send.
+
+import type { Runtime } from '../runtime.js';
+import type { Sender } from '../transport.js';
+import { chooseEncoding, wireCompressor } from './compression.js';
+import { type Credentials, credentials } from './credentials.js';
+import type { HttpOptions } from './options.js';
+import { HttpPool } from './pool.js';
+import type { Authorize, ContentEncoding, HttpFetch, HttpReply, HttpRequest, HttpWire } from './types.js';
+
+/** What a sender needs to know. */
+export interface SenderSettings {
+  readonly url: URL;
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly encodings: readonly ContentEncoding[];
+  readonly options: HttpOptions;
+  readonly authorize: Authorize | undefined;
+  readonly runtime: Runtime;
+}
+
+/** Token endpoints and the like: a handful at most. */
+const maxOtherOrigins = 8;
+
+/** The sender of HTTP transports. */
+export class HttpSender implements Sender<HttpWire, HttpReply> {
+  readonly #settings: SenderSettings;
+  readonly #pool: HttpPool;
+  readonly #others = new Map<string, HttpPool>();
+  readonly #credentials: Credentials;
+  readonly #compress: ReturnType<typeof wireCompressor>;
+
+  constructor(settings: SenderSettings) {
+    this.#settings = settings;
+    this.#pool = new HttpPool(settings);
+    this.#credentials = credentials(settings.options, settings.url);
+    this.#compress = wireCompressor(chooseEncoding(settings.options.compression, settings.encodings));
+  }
+
+  async send(wire: HttpWire, signal: AbortSignal): Promise<HttpReply> {
+    signal.throwIfAborted();
+    const request = await this.#request(wire);
+    const headers = await this.#authorized(request, signal, false);
+    const reply = await this.#transmit(request, headers, signal);
+    if (reply.status !== 401 && reply.status !== 403) return reply;
+    const renewed = await this.#authorized(request, signal, true);
+    return sameHeaders(headers, renewed) ? reply : this.#transmit(request, renewed, signal);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#pool, ...this.#others.values()].map((pool) => pool.close()));
+  }
+
+  async #request(wire: HttpWire): Promise<HttpRequest> {
+    const { url, method, headers } = this.#settings;
+    const { body, encoding } = await this.#compress(wire);
+    const target = new URL(wire.path ?? `${url.pathname}${url.search}`, url.origin);
+    return {
+      method,
+      url: target,
+      headers: {
+        'user-agent': 'spillway',
+        ...headers,
+        ...wire.headers,
+        ...(encoding && { 'content-encoding': encoding }),
+      },
+      body,
+    };
+  }
+
+  async #authorized(request: HttpRequest, signal: AbortSignal, refresh: boolean): Promise<Record<string, string>> {
+    const known = { ...request.headers, ...(await this.#credentials(refresh)) };
+    const { authorize, runtime } = this.#settings;
+    if (!authorize) return known;
+    const context = {
+      refresh,
+      now: runtime.now(),
+      signal,
+      fetch: (url: URL, init: HttpFetch) => this.#fetch(url, init, signal),
+    };
+    return { ...known, ...(await authorize({ ...request, headers: known }, context)) };
+  }
+
+  #transmit(
+    { method, url, body }: HttpRequest,
+    headers: Record<string, string>,
+    signal: AbortSignal,
+  ): Promise<HttpReply> {
+    return this.#pool.request({ method, path: `${url.pathname}${url.search}`, headers, body, signal });
+  }
+
+  #fetch(url: URL, init: HttpFetch, signal: AbortSignal): Promise<HttpReply> {
+    const { origin } = url;
+    let pool = this.#others.get(origin);
+    if (!pool) {
+      if (this.#others.size >= maxOtherOrigins)
+        throw new Error(`Authorization uses more than ${maxOtherOrigins} hosts`);
+      const { options, runtime } = this.#settings;
+      pool = new HttpPool({ url, runtime, options: { ...options, tls: undefined, connections: 1 } });
+      this.#others.set(origin, pool);
+    }
+    const { method = 'GET', headers = {}, body } = init;
+    return pool.request({ method, path: `${url.pathname}${url.search}`, headers, body, signal });
+  }
+}
+
+function sameHeaders(a: Record<string, string>, b: Record<string, string>): boolean {
+  const names = Object.keys(a);
+  return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
+}

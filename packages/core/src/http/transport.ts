@@ -1,0 +1,54 @@
+// Completes a destination that speaks HTTP: it brings the codec, this brings the connection.
+// In: a name, a URL, limits, `encode` and what differs from the defaults. Out: a transport.
+// Invariants: names and destinations hold no credentials, not even those of the URL; nothing is opened before a send.
+
+import type { Batch } from '../batch.js';
+import type { Idempotency, Limits, Recommended, Transport, Verdict } from '../transport.js';
+import { classifyReply } from './classify.js';
+import { destinationOf } from './location.js';
+import type { HttpOptions } from './options.js';
+import { HttpSender } from './sender.js';
+import type { Authorize, ContentEncoding, HttpReply, HttpWire } from './types.js';
+
+/** A destination that speaks HTTP. */
+export interface HttpDefinition {
+  /** Short name for stats and events. */
+  readonly name: string;
+  /** Where to send, with path and query. Credentials in it become an authorization header. */
+  readonly url: string | URL;
+  /** @default 'POST' */
+  readonly method?: 'POST' | 'PUT';
+  /** Parsed from the fields of {@link httpFields}. */
+  readonly options: HttpOptions;
+  readonly limits: Limits;
+  readonly idempotency: Idempotency;
+  readonly recommended?: Recommended;
+  /** Constant headers, such as the content type. Names in lower case; the user's `headers` win. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** What the destination can decompress, best first; the same list as was given to {@link httpFields}. */
+  readonly encodings: readonly ContentEncoding[];
+  /** Pure: the same batch gives the same bytes, not compressed. */
+  encode(batch: Batch): HttpWire;
+  /** Pure: this destination's own replies; undefined for those that mean what they always mean. */
+  classify?(reply: HttpReply, batch: Batch): Verdict | undefined;
+  /** Credentials beyond those of the common options. */
+  readonly authorize?: Authorize;
+}
+
+/** Makes a transport of an HTTP destination. */
+export function httpTransport(definition: HttpDefinition): Transport<HttpWire, HttpReply> {
+  const { name, method = 'POST', options, limits, idempotency, recommended, encodings, authorize } = definition;
+  const url = new URL(definition.url);
+  const headers = definition.headers ?? {};
+  return {
+    name,
+    destination: destinationOf(url),
+    limits,
+    idempotency,
+    ...(recommended && { recommended }),
+    encode: (batch) => definition.encode(batch),
+    sizeOf: (wire) => wire.size ?? wire.body.length,
+    classify: (reply, batch) => definition.classify?.(reply, batch) ?? classifyReply(reply),
+    open: (runtime) => new HttpSender({ url, method, headers, encodings, options, authorize, runtime }),
+  };
+}

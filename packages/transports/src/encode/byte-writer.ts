@@ -1,0 +1,104 @@
+// Where encoders write: one buffer that is used again for every batch.
+// In: bytes, numbers, text. Out: a copy of what was written, or a view that lives until the next `reset`.
+// Invariant: encoding is synchronous, so a writer is never in use twice; it gives memory back after a huge batch.
+
+/** Buffers beyond this are not kept for the next batch. */
+const keptBytes = 8 * 1024 * 1024;
+const initialBytes = 64 * 1024;
+/** Size of the slot of {@link ByteWriter.openLength}. */
+const slotBytes = 5;
+
+/** A growing buffer with a position. */
+export class ByteWriter {
+  buffer: Buffer = Buffer.allocUnsafeSlow(initialBytes);
+  length = 0;
+
+  /** Starts over, with room for about `size` bytes. */
+  reset(size = 0): this {
+    this.length = 0;
+    const small = Math.max(initialBytes, size);
+    if (this.buffer.length > keptBytes && small <= keptBytes) this.buffer = Buffer.allocUnsafeSlow(small);
+    else this.reserve(size);
+    return this;
+  }
+
+  /** Makes room for `size` more bytes. */
+  reserve(size: number): void {
+    const needed = this.length + size;
+    if (needed <= this.buffer.length) return;
+    const grown = Buffer.allocUnsafeSlow(Math.max(needed, Math.min(this.buffer.length * 2, needed + keptBytes)));
+    this.buffer.copy(grown, 0, 0, this.length);
+    this.buffer = grown;
+  }
+
+  byte(value: number): void {
+    if (this.length === this.buffer.length) this.reserve(1);
+    this.buffer[this.length++] = value;
+  }
+
+  /** The bytes [from, to) of `source`. */
+  bytes(source: Uint8Array, from = 0, to = source.length): void {
+    const size = to - from;
+    this.reserve(size);
+    this.buffer.set(from === 0 && to === source.length ? source : source.subarray(from, to), this.length);
+    this.length += size;
+  }
+
+  /** UTF-8. */
+  text(value: string): void {
+    this.reserve(value.length * 3);
+    this.length += this.buffer.write(value, this.length);
+  }
+
+  /** An unsigned LEB128 number up to 2^53 - 1. */
+  varint(value: number): void {
+    this.reserve(10);
+    const { buffer } = this;
+    let at = this.length;
+    let rest = value;
+    while (rest > 0x7fffffff) {
+      buffer[at++] = (rest % 128) | 128;
+      rest = Math.floor(rest / 128);
+    }
+    while (rest > 127) {
+      buffer[at++] = (rest & 127) | 128;
+      rest >>>= 7;
+    }
+    buffer[at++] = rest;
+    this.length = at;
+  }
+
+  /** Leaves room for a length that is not known yet; pass the result to {@link closeLength}. */
+  openLength(): number {
+    this.reserve(slotBytes);
+    this.length += slotBytes;
+    return this.length;
+  }
+
+  /** Fills in the number of bytes written since, as a varint padded to its slot, which decoders of protobuf accept. */
+  closeLength(start: number): void {
+    let rest = this.length - start;
+    for (let i = slotBytes; i > 1; i--) {
+      this.buffer[start - i] = (rest & 127) | 128;
+      rest >>>= 7;
+    }
+    this.buffer[start - 1] = rest;
+  }
+
+  /** What was written, as a view. */
+  view(): Buffer {
+    return this.buffer.subarray(0, this.length);
+  }
+
+  /** What was written, as a copy. */
+  copy(): Buffer {
+    return Buffer.from(this.view());
+  }
+}
+
+/** Bytes that {@link ByteWriter.varint} takes for a value. */
+export function varintSize(value: number): number {
+  let size = 1;
+  for (let rest = value; rest > 127; rest = Math.floor(rest / 128)) size++;
+  return size;
+}

@@ -1,0 +1,128 @@
+// Grafana Loki, by its push API: POST /loki/api/v1/push.
+// In: batches. Out: one stream of constant labels, lines untouched; protobuf in snappy, or JSON in gzip.
+// Labels name the source, never a request, a user or a pod: each distinct set is a stream, and Loki allows few.
+
+import {
+  choice,
+  custom,
+  dictionary,
+  flag,
+  type HttpReply,
+  type HttpWire,
+  httpFields,
+  httpTransport,
+  type Input,
+  integer,
+  list,
+  object,
+  parseOptions,
+  required,
+  size,
+  type Transport,
+  text,
+  url,
+  withDefaultPath,
+} from '@spillway/core';
+import { snappy, snappyLiteral } from './encode/snappy.js';
+import { encodeJson, encodeProtobuf, type LokiFiling } from './loki-entries.js';
+import { classifyLoki } from './loki-replies.js';
+
+const labelNames = text({
+  pattern: /^[a-zA-Z_][a-zA-Z0-9_]{0,255}$/,
+  expected: 'a label name: letters, digits and _, not starting with a digit',
+  doc: 'Label name.',
+});
+
+/** Options of {@link loki}. */
+export const lokiOptions = object(
+  {
+    url: required(url({ doc: "Loki's address; without a path, `/loki/api/v1/push` is added." })),
+    labels: dictionary(text({ doc: 'Label value.' }), {
+      default: { service_name: 'app' },
+      keys: labelNames,
+      doc: 'Labels of the stream. Name the source only: application, environment, region.',
+    }),
+    labelsFrom: list(text({ doc: 'Top-level field.' }), {
+      default: [],
+      doc: 'Top-level fields that become labels, such as `level` or `module`. Each distinct set is a stream of its own; lines are parsed unless it is `level` alone.',
+    }),
+    maxStreams: integer({
+      default: 32,
+      min: 1,
+      max: 1000,
+      doc: 'Most label sets in one request; records beyond go to the stream of the constant labels.',
+    }),
+    structuredMetadata: list(text({ doc: 'Top-level field.' }), {
+      default: [],
+      doc: 'Top-level fields to lift into structured metadata, such as `trace_id`. Lines are parsed for it, about 1 µs each.',
+    }),
+    levelMetadata: flag({
+      default: true,
+      doc: 'Adds `level` (trace … fatal) as structured metadata. Turn it off for Loki before 3.0 or where structured metadata is disallowed.',
+    }),
+    tenantId: custom<string>({
+      expected: 'a tenant id without | and :',
+      check: (value) => (typeof value === 'string' && /^[\w!.*'()-]{1,150}$/.test(value) ? value : undefined),
+      doc: 'Tenant, sent as `X-Scope-OrgID`.',
+    }),
+    encoding: choice(['protobuf', 'json'], {
+      default: 'protobuf',
+      doc: 'protobuf is cheaper; json passes every proxy.',
+    }),
+    maxLineBytes: size({
+      default: 262_144,
+      min: 1024,
+      max: 3_145_728,
+      doc: "Longest line, as Loki's `max_line_size` says; longer ones are rejected before they are sent.",
+    }),
+    ...httpFields([]),
+    compression: choice(['auto', 'none'], {
+      default: 'auto',
+      doc: 'auto: snappy for protobuf, gzip for JSON. none: snappy framing without compression, or plain JSON.',
+    }),
+  },
+  { doc: 'Grafana Loki.' },
+);
+
+/** What users write. */
+export type LokiOptions = Input<typeof lokiOptions>;
+
+/** Below the 4 MiB that a distributor may send to an ingester in one message (grpc_server_max_recv_msg_size). */
+const maxRequestBytes = 3_670_016;
+
+/** Ships to Grafana Loki.
+ * @throws SpillwayError `SPILLWAY_OPTIONS_INVALID`
+ * @example loki({ url: 'http://loki:3100', labels: { service_name: 'shop', env: 'prod' } })
+ */
+export function loki(options: LokiOptions): Transport<HttpWire, HttpReply> {
+  const parsed = parseOptions(lokiOptions, options, 'loki');
+  const json = parsed.encoding === 'json';
+  const compress = parsed.compression === 'auto' ? snappy : snappyLiteral;
+  const envelope = JSON.stringify(parsed.labels).length + 64;
+  const filing: LokiFiling = parsed;
+  return httpTransport({
+    name: 'loki',
+    url: withDefaultPath(parsed.url, '/loki/api/v1/push'),
+    options: json ? parsed : { ...parsed, compression: 'none' },
+    encodings: json ? ['gzip'] : [],
+    headers: {
+      'content-type': json ? 'application/json' : 'application/x-protobuf',
+      ...(parsed.tenantId && { 'x-scope-orgid': parsed.tenantId }),
+    },
+    limits: {
+      maxBytes: maxRequestBytes,
+      maxRecords: 50_000,
+      maxRecordBytes: parsed.maxLineBytes,
+      overheadBytes: 64 + 64 * (parsed.structuredMetadata.length + parsed.labelsFrom.length),
+    },
+    // Loki drops an entry that equals a stored one in stream, time, line and metadata; times here differ by sequence.
+    idempotency: 'record',
+    recommended: { maxBytes: 1_048_576, maxRecords: 5000, lingerMs: 1000, maxInFlight: 2, timeoutMs: 10_000 },
+    encode(batch) {
+      const body = json ? encodeJson(batch, filing) : encodeProtobuf(batch, filing);
+      // Both encoders reuse their buffer, so the wire needs bytes of its own.
+      return { body: json ? Buffer.from(body) : compress(body), headers: {}, size: body.length - envelope };
+    },
+    classify: classifyLoki,
+  });
+}
