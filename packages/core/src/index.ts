@@ -5,7 +5,6 @@ export { type ErrorCode, SpillwayError } from './errors.js';
 export type { EventName, Events } from './events.js';
 export { classifyFailure } from './failure.js';
 export { classifyReply, replyReason, retry } from './http/classify.js';
-export { chooseEncoding } from './http/compression.js';
 export { destinationOf, withDefaultPath } from './http/location.js';
 export { type HttpOptions, httpFields } from './http/options.js';
 export { retryAfterMs } from './http/retry-after.js';

@@ -5,12 +5,15 @@
 
 import net from 'node:net';
 import { serialize } from 'node:v8';
-import type { AnyTransport, Batch, HttpReply, Verdict } from '@spillway/core';
+import type { AnyTransport, Batch, HttpReply, SendSettings, Verdict } from '@spillway/core';
 import { SpillwayError, systemRuntime } from '@spillway/core';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { batchOf } from './batch-of.js';
 import { logBatch } from './generators.js';
+
+/** Settings as the pipeline gives them to `open`. */
+export const sendSettings: SendSettings = { maxInFlight: 2, compression: 'auto' };
 
 /** One documented reply. */
 export interface DocumentedReply<Reply> {
@@ -143,7 +146,7 @@ function silence<Options, Wire, Reply>(contract: TransportContract<Options, Wire
   it('does no I/O before the first send, and closes twice', async () => {
     const connect = vi.spyOn(net.Socket.prototype, 'connect');
     const transport = contract.make(contract.options);
-    const sender = transport.open(systemRuntime);
+    const sender = transport.open(systemRuntime, sendSettings);
     transport.encode(batchOf(['{"level":30,"msg":"a"}']));
     await new Promise((resolve) => setImmediate(resolve));
     await sender.close();
@@ -153,7 +156,7 @@ function silence<Options, Wire, Reply>(contract: TransportContract<Options, Wire
 
   it('rejects a send whose signal was aborted', async () => {
     const transport = contract.make(contract.options);
-    const sender = transport.open(systemRuntime);
+    const sender = transport.open(systemRuntime, sendSettings);
     const wire = transport.encode(batchOf(['{"level":30,"msg":"a"}']));
     await expect(sender.send(wire, AbortSignal.abort(new Error('given up')))).rejects.toThrow('given up');
     await sender.close();
@@ -169,7 +172,7 @@ function plainOptions<Options extends object, Wire, Reply>(contract: TransportCo
   });
 
   it('refuses an unknown option with a hint', () => {
-    const known = Object.keys(contract.options)[0] ?? 'compression';
+    const known = Object.keys(contract.options)[0] ?? 'headers';
     const thrown = errorOf(() => contract.make({ ...contract.options, [`${known}x`]: 1 }));
     expect(thrown).toBeInstanceOf(SpillwayError);
     expect(thrown).toMatchObject({ code: 'SPILLWAY_OPTIONS_INVALID' });
@@ -183,7 +186,7 @@ function secrets<Options extends object, Wire, Reply>(contract: TransportContrac
   it('keeps secrets out of names, destinations, errors and reasons', async () => {
     const transport = contract.make(secret.options);
     const unknown = errorOf(() => contract.make({ ...secret.options, unknownOption: 1 }));
-    const sender = transport.open(systemRuntime);
+    const sender = transport.open(systemRuntime, sendSettings);
     const refused = await sender
       .send(transport.encode(batchOf(['{"level":30,"msg":"a"}'])), AbortSignal.timeout(5000))
       .catch((error: unknown) => error);

@@ -1,7 +1,13 @@
 // What the tests of every package share.
 
 export { type BatchOfOptions, batchOf, linesOf } from './batch-of.js';
-export { type DocumentedReply, httpReply, type TransportContract, transportContract } from './contract.js';
+export {
+  type DocumentedReply,
+  httpReply,
+  sendSettings,
+  type TransportContract,
+  transportContract,
+} from './contract.js';
 export { logBatch, logLine } from './generators.js';
 export {
   decompress,

@@ -1,6 +1,6 @@
 import type { Batch, HttpReply, HttpWire } from '@spillway/core';
 import { systemRuntime } from '@spillway/core';
-import { batchOf, decompress, httpReply, recordingServer, transportContract } from '@spillway/testing';
+import { batchOf, decompress, httpReply, recordingServer, sendSettings, transportContract } from '@spillway/testing';
 import protobuf from 'protobufjs';
 import SnappyJS from 'snappyjs';
 import { describe, expect, it } from 'vitest';
@@ -75,7 +75,7 @@ transportContract<LokiOptions, HttpWire, HttpReply>({
   options: { url },
   variants: {
     json: { url, encoding: 'json' },
-    literal: { url, compression: 'none' },
+    literal: { url, snappy: 'literal' },
     metadata: { url, structuredMetadata: ['trace_id', 'missing'], labels: { app: 'a"b\\c' } },
   },
   lengthens: true,
@@ -202,7 +202,7 @@ describe('loki', () => {
       labels: { app: 'web' },
       structuredMetadata: ['trace_id'],
       levelMetadata: false,
-      compression: 'none',
+      snappy: 'literal',
     });
     const batch = batchOf(['{"level":30,"msg":"hi"}'], { times: [1_700_000_000_123], firstSequence: 0 });
     const known =
@@ -252,7 +252,7 @@ describe('loki', () => {
         tenantId: 'team-a',
         basicAuth: { username: 'joe', password: 'pw' },
       });
-      const sender = transport.open(systemRuntime);
+      const sender = transport.open(systemRuntime, sendSettings);
       const reply = await sender.send(transport.encode(batch), AbortSignal.timeout(10_000));
       expect(transport.classify(reply, batch)).toEqual({ outcome: 'ack' });
       await sender.close();
@@ -267,10 +267,16 @@ describe('loki', () => {
     expect(decodeJson(decompress(json!.raw, 'gzip'))[0]?.entries).toHaveLength(50);
   });
 
+  it('refuses to compress what Loki would not decompress', () => {
+    expect(() => loki({ url }).open(systemRuntime, { ...sendSettings, compression: 'gzip' })).toThrow(
+      "'auto' | 'none'",
+    );
+  });
+
   it.each([
     [{ url, labels: { 'pod-name': 'x' } }, 'label name'],
     [{ url, tenantId: 'a|b' }, 'tenant id'],
-    [{ url, compression: 'gzip' }, "'auto' | 'none'"],
+    [{ url, snappy: 'none' }, "'compress' | 'literal'"],
     [{}, 'loki.url'],
   ])('refuses %j', (options, text) => {
     expect(() => loki(options as LokiOptions)).toThrow(text);

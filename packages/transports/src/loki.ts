@@ -75,11 +75,11 @@ export const lokiOptions = object(
       max: 3_145_728,
       doc: "Longest line, as Loki's `max_line_size` says; longer ones are rejected before they are sent.",
     }),
-    ...httpFields([]),
-    compression: choice(['auto', 'none'], {
-      default: 'auto',
-      doc: 'auto: snappy for protobuf, gzip for JSON. none: snappy framing without compression, or plain JSON.',
+    snappy: choice(['compress', 'literal'], {
+      default: 'compress',
+      doc: 'protobuf always travels in snappy. literal: its framing without compression, where CPU is dearer than network.',
     }),
+    ...httpFields(),
   },
   { doc: 'Grafana Loki.' },
 );
@@ -97,13 +97,14 @@ const maxRequestBytes = 3_670_016;
 export function loki(options: LokiOptions): Transport<HttpWire, HttpReply> {
   const parsed = parseOptions(lokiOptions, options, 'loki');
   const json = parsed.encoding === 'json';
-  const compress = parsed.compression === 'auto' ? snappy : snappyLiteral;
+  const compress = parsed.snappy === 'compress' ? snappy : snappyLiteral;
   const envelope = JSON.stringify(parsed.labels).length + 64;
   const filing: LokiFiling = parsed;
   return httpTransport({
     name: 'loki',
     url: withDefaultPath(parsed.url, '/loki/api/v1/push'),
-    options: json ? parsed : { ...parsed, compression: 'none' },
+    options: parsed,
+    // Loki ignores Content-Encoding on protobuf: a body in gzip would not be decoded.
     encodings: json ? ['gzip'] : [],
     headers: {
       'content-type': json ? 'application/json' : 'application/x-protobuf',

@@ -4,6 +4,8 @@
 
 import { promisify } from 'node:util';
 import zlib from 'node:zlib';
+import { SpillwayError } from '../errors.js';
+import type { SendSettings } from '../transport.js';
 import type { ContentEncoding, HttpWire } from './types.js';
 
 /** Below this many bytes compression saves less than it costs. */
@@ -41,13 +43,22 @@ export function canCompress(encoding: ContentEncoding): boolean {
   return compressors[encoding] !== undefined;
 }
 
-/** The encoding that a `compression` option stands for. */
+/** The encoding that the `send.compression` option stands for.
+ * @throws SpillwayError `SPILLWAY_OPTIONS_INVALID` when the destination or this Node.js cannot do what is asked for
+ */
 export function chooseEncoding(
-  option: 'auto' | 'none' | ContentEncoding,
+  option: SendSettings['compression'],
   accepted: readonly ContentEncoding[],
+  name: string,
 ): ContentEncoding | undefined {
   if (option === 'none') return undefined;
-  return option === 'auto' ? accepted.find(canCompress) : option;
+  const possible = accepted.filter(canCompress);
+  if (option === 'auto') return possible[0];
+  if (possible.includes(option)) return option;
+  const expected = ['auto', 'none', ...possible].map((word) => `'${word}'`).join(' | ');
+  const why = accepted.includes(option) ? `; this Node.js (${process.version}) has no ${option}` : '';
+  const message = `Expected \`send.compression\` for ${name} to be ${expected}, got '${option}'${why}`;
+  throw new SpillwayError('SPILLWAY_OPTIONS_INVALID', message);
 }
 
 /** Compresses wires and remembers the result as long as the wire lives. */

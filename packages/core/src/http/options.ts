@@ -1,19 +1,8 @@
 // The options that all HTTP transports share, written once.
-// In: the encodings a destination takes. Out: schema fields to spread into that transport's own schema.
+// Out: schema fields to spread into a transport's own schema. How many requests run at a time, how long they may take
+// and how they are compressed are the pipeline's `send` options.
 
-import {
-  choice,
-  custom,
-  dictionary,
-  integer,
-  milliseconds,
-  object,
-  optional,
-  type Parsed,
-  required,
-  text,
-} from '../options/schema.js';
-import type { ContentEncoding } from './types.js';
+import { custom, dictionary, milliseconds, object, optional, type Parsed, required, text } from '../options/schema.js';
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what a header must not hold
 const headerValue = /^[^\u0000-\u0008\u000a-\u001f\u007f]*$/;
@@ -49,8 +38,8 @@ const basicAuth = object(
   { doc: 'HTTP basic authentication.' },
 );
 
-/** Schema fields for an HTTP transport; `encodings` is what the destination can decompress, best first. */
-export function httpFields<const E extends ContentEncoding>(encodings: readonly E[]) {
+/** Schema fields of an HTTP transport, to spread into its own schema. */
+export function httpFields() {
   return {
     headers: dictionary(secretText('One header.'), {
       default: {},
@@ -75,13 +64,6 @@ export function httpFields<const E extends ContentEncoding>(encodings: readonly 
       check: (value) => (value === false || isProxyUrl(value) ? value : undefined),
       doc: 'Proxy. Unset: `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` decide.',
     }),
-    compression: choice<'auto' | 'none' | E, { default: 'auto'; doc: string }>(['auto', 'none', ...encodings], {
-      default: 'auto',
-      doc:
-        encodings.length === 0
-          ? 'This destination takes no compressed requests.'
-          : `Compression of requests of 1 KiB and more. auto: ${encodings.join(', else ')}, where this Node.js has it.`,
-    }),
     connectTimeoutMs: milliseconds({ default: 5000, min: 1, doc: 'Longest wait for a connection.' }),
     keepAliveMs: milliseconds({
       default: 4000,
@@ -94,15 +76,12 @@ export function httpFields<const E extends ContentEncoding>(encodings: readonly 
       min: 1000,
       doc: 'After about this time (±20 %) connections are made anew, so that DNS and load balancers can move us.',
     }),
-    connections: integer({ default: 8, min: 1, max: 256, doc: 'Most connections at a time.' }),
   } as const;
 }
 
 /** What {@link httpFields} parse to. */
 export type HttpOptions = {
-  readonly [K in keyof ReturnType<typeof httpFields<ContentEncoding>>]: Parsed<
-    ReturnType<typeof httpFields<ContentEncoding>>[K]
-  >;
+  readonly [K in keyof ReturnType<typeof httpFields>]: Parsed<ReturnType<typeof httpFields>[K]>;
 };
 
 function isProxyUrl(value: unknown): value is string {

@@ -13,10 +13,9 @@ import type { HttpReply } from './types.js';
 /** What a pool needs to know. */
 export interface PoolSettings {
   readonly url: URL;
-  readonly options: Pick<
-    HttpOptions,
-    'tls' | 'proxy' | 'connectTimeoutMs' | 'keepAliveMs' | 'maxConnectionAgeMs' | 'connections'
-  >;
+  readonly options: Pick<HttpOptions, 'tls' | 'proxy' | 'connectTimeoutMs' | 'keepAliveMs' | 'maxConnectionAgeMs'>;
+  /** Most sockets in use at a time. */
+  readonly connections: number;
   readonly runtime: Runtime;
 }
 
@@ -90,10 +89,10 @@ export class HttpPool {
   }
 
   #connect({ Pool, ProxyAgent, buildConnector }: typeof import('undici'), tls: TlsMaterial): Dispatcher {
-    const { url, options } = this.#settings;
+    const { url, options, connections } = this.#settings;
     const timeout = options.connectTimeoutMs;
     const shared = {
-      connections: options.connections,
+      connections,
       pipelining: 1,
       keepAliveTimeout: options.keepAliveMs,
       // A server may announce how long it keeps idle connections; believe it up to a minute.

@@ -4,7 +4,7 @@
 
 import type { Runtime } from '../runtime.js';
 import type { Sender } from '../transport.js';
-import { chooseEncoding, wireCompressor } from './compression.js';
+import { wireCompressor } from './compression.js';
 import { type Credentials, credentials } from './credentials.js';
 import type { HttpOptions } from './options.js';
 import { HttpPool } from './pool.js';
@@ -15,7 +15,8 @@ export interface SenderSettings {
   readonly url: URL;
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly encodings: readonly ContentEncoding[];
+  readonly encoding: ContentEncoding | undefined;
+  readonly connections: number;
   readonly options: HttpOptions;
   readonly authorize: Authorize | undefined;
   readonly runtime: Runtime;
@@ -36,7 +37,7 @@ export class HttpSender implements Sender<HttpWire, HttpReply> {
     this.#settings = settings;
     this.#pool = new HttpPool(settings);
     this.#credentials = credentials(settings.options, settings.url);
-    this.#compress = wireCompressor(chooseEncoding(settings.options.compression, settings.encodings));
+    this.#compress = wireCompressor(settings.encoding);
   }
 
   async send(wire: HttpWire, signal: AbortSignal): Promise<HttpReply> {
@@ -98,7 +99,7 @@ export class HttpSender implements Sender<HttpWire, HttpReply> {
       if (this.#others.size >= maxOtherOrigins)
         throw new Error(`Authorization uses more than ${maxOtherOrigins} hosts`);
       const { options, runtime } = this.#settings;
-      pool = new HttpPool({ url, runtime, options: { ...options, tls: undefined, connections: 1 } });
+      pool = new HttpPool({ url, runtime, connections: 1, options: { ...options, tls: undefined } });
       this.#others.set(origin, pool);
     }
     const { method = 'GET', headers = {}, body } = init;

@@ -5,6 +5,7 @@
 import type { Batch } from '../batch.js';
 import type { Idempotency, Limits, Recommended, Transport, Verdict } from '../transport.js';
 import { classifyReply } from './classify.js';
+import { chooseEncoding } from './compression.js';
 import { destinationOf } from './location.js';
 import type { HttpOptions } from './options.js';
 import { HttpSender } from './sender.js';
@@ -25,7 +26,7 @@ export interface HttpDefinition {
   readonly recommended?: Recommended;
   /** Constant headers, such as the content type. Names in lower case; the user's `headers` win. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** What the destination can decompress, best first; the same list as was given to {@link httpFields}. */
+  /** What the destination can decompress, best first. The pipeline's `send.compression` chooses among them. */
   readonly encodings: readonly ContentEncoding[];
   /** Pure: the same batch gives the same bytes, not compressed. */
   encode(batch: Batch): HttpWire;
@@ -49,6 +50,9 @@ export function httpTransport(definition: HttpDefinition): Transport<HttpWire, H
     encode: (batch) => definition.encode(batch),
     sizeOf: (wire) => wire.size ?? wire.body.length,
     classify: (reply, batch) => definition.classify?.(reply, batch) ?? classifyReply(reply),
-    open: (runtime) => new HttpSender({ url, method, headers, encodings, options, authorize, runtime }),
+    open(runtime, { compression, maxInFlight }) {
+      const encoding = chooseEncoding(compression, encodings, name);
+      return new HttpSender({ url, method, headers, options, authorize, runtime, encoding, connections: maxInFlight });
+    },
   };
 }
