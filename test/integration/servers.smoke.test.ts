@@ -1,7 +1,11 @@
 // Every real server the integration tests rely on is obtained, started, written to once and read back.
 // A server that cannot be had fails its test: an integration suite without its server proves nothing.
+
+import { readFileSync } from 'node:fs';
+import { connect as connectTcp } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { expect, test } from 'vitest';
-import { loki, OBTAIN_TIMEOUT_MS, until, victorialogs } from '../servers/index.js';
+import { loki, OBTAIN_TIMEOUT_MS, otelcol, redis, rsyslog, syslogNg, until, victorialogs } from '../servers/index.js';
 
 test('loki takes a push and gives it back, also after a restart', { timeout: OBTAIN_TIMEOUT_MS }, async () => {
   const server = await loki.start();
@@ -65,6 +69,87 @@ test('victorialogs takes JSON lines and gives them back', { timeout: OBTAIN_TIME
   ]);
   await server.dispose();
 });
+
+test('redis takes an entry of a stream and keeps it over a restart', { timeout: OBTAIN_TIMEOUT_MS }, async () => {
+  const server = await redis.start();
+  const id = await server.command('XADD', 'logs', '*', 'line', 'hi "there"');
+  await server.restart();
+  expect(await server.command('XRANGE', 'logs', '-', '+')).toEqual([[id, ['line', 'hi "there"']]]);
+  await expect(server.command('NOSUCH')).rejects.toThrow('unknown command');
+  await server.dispose();
+});
+
+test('rsyslog takes octet-counted messages, over TLS too', { timeout: OBTAIN_TIMEOUT_MS }, async () => {
+  const server = await rsyslog.start();
+  const ca = readFileSync(server.tls.ca);
+  connectTcp(server.ports.tcp, '127.0.0.1').end(octetCounted('over\ntcp'));
+  connectTls({ port: server.ports.tls, host: '127.0.0.1', ca }).end(octetCounted('over tls'));
+  const client = { cert: readFileSync(server.tls.clientCert), key: readFileSync(server.tls.clientKey) };
+  connectTls({ port: server.ports.mtls, host: '127.0.0.1', ca, ...client }).end(octetCounted('over mtls'));
+
+  const messages = await until(() => (server.messages().length === 3 ? server.messages() : undefined), {
+    what: 'three messages',
+  });
+  expect(Object.fromEntries(messages.map(({ input, msg }) => [input, msg]))).toEqual({
+    tcp: 'over\ntcp',
+    tls: 'over tls',
+    mtls: 'over mtls',
+  });
+  expect(messages[0]).toMatchObject({ appname: 'shop', severity: 6, 'rfc5424-sd': { 'm@1': { k: 'a"b' } } });
+  await server.dispose();
+});
+
+test('syslog-ng takes octet-counted messages, over TLS too', { timeout: OBTAIN_TIMEOUT_MS }, async () => {
+  const server = await syslogNg.start();
+  connectTcp(server.ports.tcp, '127.0.0.1').end(octetCounted('over\ntcp'));
+  const ca = readFileSync(server.tls.ca);
+  connectTls({ port: server.ports.tls, host: '127.0.0.1', ca }).end(octetCounted('over tls'));
+
+  const messages = await until(() => (server.messages().length === 2 ? server.messages() : undefined), {
+    what: 'two messages',
+  });
+  expect(messages.map(({ MESSAGE }) => MESSAGE).sort()).toEqual(['over\ntcp', 'over tls']);
+  expect(messages[0]).toMatchObject({ PROGRAM: 'shop', _SDATA: { 'm@1': { k: 'a"b' } } });
+  await server.dispose();
+});
+
+test('otelcol takes OTLP and Splunk events with acknowledgement', { timeout: OBTAIN_TIMEOUT_MS }, async () => {
+  const server = await otelcol.start();
+  const logRecord = { timeUnixNano: '1700000000000000001', severityNumber: 9, body: { stringValue: 'hi' } };
+  const resource = { attributes: [{ key: 'service.name', value: { stringValue: 'shop' } }] };
+  const sent = await fetch(`${server.url}/v1/logs`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ resourceLogs: [{ resource, scopeLogs: [{ logRecords: [logRecord] }] }] }),
+  });
+  expect(sent.status).toBe(200);
+  await until(() => server.records('otlp').length === 1, { what: 'the OTLP record' });
+  expect(server.records('otlp')[0]).toMatchObject({ ...logRecord, resource: resource.attributes });
+
+  const hec = `http://127.0.0.1:${server.ports.hec}/services/collector`;
+  const headers = { authorization: 'Splunk t', 'x-splunk-request-channel': '11111111-1111-4111-8111-111111111111' };
+  const event = await fetch(`${hec}/event`, {
+    method: 'POST',
+    headers,
+    body: '{"event":{"a":"b"},"time":1700000000.5}',
+  });
+  const { ackId } = (await event.json()) as { ackId: number };
+  const acked = async (): Promise<boolean> => {
+    const reply = await fetch(`${hec}/ack`, { method: 'POST', headers, body: JSON.stringify({ acks: [ackId] }) });
+    return ((await reply.json()) as { acks: Record<string, boolean> }).acks[ackId] === true;
+  };
+  await until(acked, { what: 'the acknowledgement' });
+  const [record] = await until(() => server.records('hec').length === 1 && server.records('hec'), {
+    what: 'the Splunk event',
+  });
+  expect(record?.timeUnixNano).toBe('1700000000500000000');
+  await server.dispose();
+});
+
+function octetCounted(message: string): string {
+  const frame = `<134>1 2026-11-22T10:00:00.000123Z host shop 42 id [m@1 k="a\\"b"] ${message}`;
+  return `${Buffer.byteLength(frame)} ${frame}`;
+}
 
 function pushToLoki(url: string, stream: object): Promise<Response> {
   return fetch(`${url}/loki/api/v1/push`, {

@@ -4,6 +4,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { unpackDebian } from './debian.mjs';
 import { buildGo } from './go.mjs';
 import { directoryOf, recipes } from './recipes.mjs';
 import { progress } from './run.mjs';
@@ -31,6 +32,7 @@ export async function install(name) {
 function build(name, part, log) {
   const recipe = recipes[name];
   if (recipe.go) return buildGo({ name, recipe, part, log });
+  if (recipe.debian) return unpackDebian({ name, recipe, part, log });
   throw new Error('the recipe names no way to install it');
 }
 
