@@ -1,6 +1,7 @@
 // What the tests of every package share.
 
 export { type BatchOfOptions, batchOf, linesOf } from './batch-of.js';
+export { type Authority, authority, type Certificate } from './certificates.js';
 export {
   type DocumentedReply,
   httpReply,

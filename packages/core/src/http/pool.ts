@@ -101,7 +101,9 @@ export class HttpPool {
     const proxy = proxyFor(url, options.proxy, process.env);
     if (proxy) {
       const { servername: _, ...proxyTls } = { ...tls, timeout };
-      return new ProxyAgent({ ...shared, uri: proxy.href, requestTls: { ...tls, timeout }, proxyTls });
+      // Plain HTTP goes to the proxy in absolute form: many proxies tunnel to port 443 only.
+      const proxyTunnel = url.protocol === 'https:';
+      return new ProxyAgent({ ...shared, uri: proxy.href, proxyTunnel, requestTls: { ...tls, timeout }, proxyTls });
     }
     const connect = buildConnector({ ...tls, timeout });
     return new Pool(url.origin, {
