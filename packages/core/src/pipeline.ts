@@ -20,6 +20,7 @@ import type { Lane } from './lane.js';
 import { type DropReason, Ledger, type Tally } from './ledger.js';
 import { COMMON_KEYS } from './lines/general.js';
 import { LineFeed } from './lines/line-feed.js';
+import { Mirror } from './mirror.js';
 import { type PipelineInput, type PipelineSettings, settle } from './options/pipeline-options.js';
 import { type Entry, Queue } from './queue.js';
 import { type Runtime, sleep, systemRuntime, type Timer } from './runtime.js';
@@ -61,6 +62,7 @@ export class Pipeline implements AsyncDisposable {
   private readonly sender: Sender<unknown, unknown>;
   private readonly emitter: Emitter;
   private readonly warnings: Warnings;
+  private readonly mirror: Mirror;
   private readonly levels: Record<string, number>;
   private seals = 0;
   private linger: Timer | undefined;
@@ -83,6 +85,7 @@ export class Pipeline implements AsyncDisposable {
     this.levels = lowerCased(keys.levels);
     this.emitter = new Emitter(writer);
     this.warnings = new Warnings(warnings === 'stderr', runtime);
+    this.mirror = new Mirror(settings.mirror);
     this.breaker = new Breaker(breaker, runtime);
     this.intake = new Intake(
       {
@@ -188,6 +191,7 @@ export class Pipeline implements AsyncDisposable {
       inFlight: { ...inFlightTally },
       spooled: { records: 0, bytes: 0 },
       batches: { sealed: this.seals },
+      mirrorDropped: this.mirror.dropped,
       sends: { ...deliverer.counts },
       breaker: this.breaker.state,
       ...(deliverer.lastError !== undefined && { lastError: deliverer.lastError }),
@@ -258,6 +262,7 @@ export class Pipeline implements AsyncDisposable {
       this.linger?.cancel();
       this.linger = undefined;
     }
+    this.mirror.take(batch, this.breaker.state !== 'closed');
     this.emitter.emit('batchSealed', () => ({ batch: batch.id, records: batch.count, bytes: batch.bytes.length }));
     this.queue.push({ batch, lane, seal: ++this.seals });
     this.pump();

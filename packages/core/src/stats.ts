@@ -20,6 +20,8 @@ export interface Stats {
   readonly rejectedBy: Readonly<Record<string, Tally>>;
   readonly droppedBy: Readonly<Record<string, Tally>>;
   readonly batches: { readonly sealed: number };
+  /** Records that stdout was too slow to be shown. */
+  readonly mirrorDropped: number;
   /** Requests: all, repeated ones, batches halved, and the bytes of acked bodies before compression. */
   readonly sends: {
     readonly attempts: number;

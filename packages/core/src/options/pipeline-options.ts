@@ -151,6 +151,10 @@ export const pipelineOptions = object(
     breaker,
     close,
     keys,
+    mirror: choice(['off', 'errors', 'all', 'onFailure'], {
+      default: 'off',
+      doc: 'Which records are also written to stdout, so that `kubectl logs` shows them: none, those of level error and above, all, or all while the destination is failing.',
+    }),
     warnings: choice(['stderr', 'off'], {
       default: 'stderr',
       doc: 'Whether losses and refusals are said on stderr, in at most one line every 30 seconds.',
