@@ -17,6 +17,7 @@ export type {
   HttpReply,
   HttpRequest,
   HttpWire,
+  SecretHeader,
 } from './http/types.js';
 export type { DropReason, Tally } from './ledger.js';
 export { parseOptions } from './options/parse.js';

@@ -4,13 +4,14 @@
 import { SpillwayError } from '../errors.js';
 import { basic, basicFromUrl } from './location.js';
 import { type HttpOptions, isHeader } from './options.js';
+import type { SecretHeader } from './types.js';
 import { WatchedFile } from './watched-file.js';
 
 /** Gives the headers of one attempt. */
 export type Credentials = (refresh: boolean) => Promise<Record<string, string>>;
 
-/** Credentials as the options and the URL give them. Later ones win: URL, basic, bearer, headers, file. */
-export function credentials(options: HttpOptions, url: URL): Credentials {
+/** Credentials as the options and the URL give them. Later ones win: URL, basic, bearer, secret, headers, file. */
+export function credentials(options: HttpOptions, url: URL, secret?: SecretHeader): Credentials {
   const parts: Credentials[] = [];
   const fixed = (headers: Record<string, string>) => parts.push(async () => headers);
   const fromUrl = basicFromUrl(url);
@@ -25,12 +26,28 @@ export function credentials(options: HttpOptions, url: URL): Credentials {
     const file = new WatchedFile(bearerTokenFile, 'bearerTokenFile');
     parts.push(async (refresh) => bearer((await file.read(refresh)).trim()));
   } else if (bearerToken) fixed({ authorization: `Bearer ${bearerToken}` });
+  if (secret) parts.push(secretHeader(secret));
   fixed(lowerCased(options.headers));
   if (headersFile) {
     const file = new WatchedFile(headersFile, 'headersFile');
     parts.push(async (refresh) => parseHeaders(await file.read(refresh)));
   }
   return async (refresh) => Object.assign({}, ...(await Promise.all(parts.map((part) => part(refresh)))));
+}
+
+function secretHeader({ name, option, value, file, format = (text) => text }: SecretHeader): Credentials {
+  if (file) {
+    const watched = new WatchedFile(file, `${option}File`);
+    return async (refresh) => {
+      const text = (await watched.read(refresh)).trim();
+      if (!/^[\x21-\x7e]+$/.test(text)) {
+        throw new SpillwayError('SPILLWAY_CREDENTIALS', `The file of \`${option}File\` does not hold one secret`);
+      }
+      return { [name]: format(text) };
+    };
+  }
+  const headers = value === undefined ? {} : { [name]: format(value) };
+  return async () => headers;
 }
 
 function bearer(token: string): Record<string, string> {

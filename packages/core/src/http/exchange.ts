@@ -5,7 +5,7 @@
 import type { Dispatcher } from 'undici';
 import type { HttpReply } from './types.js';
 
-/** How much of a reply is kept. */
+/** How much of a reply is kept, unless the transport asks for more. */
 const keptBytes = 64 * 1024;
 /** How much is read and thrown away to save the connection; beyond, a new connection is cheaper. */
 const drainedBytes = 1024 * 1024;
@@ -18,14 +18,16 @@ export interface Exchange {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer | undefined;
   readonly signal: AbortSignal;
+  /** @default 65536 */
+  readonly maxReplyBytes?: number | undefined;
 }
 
 /** Sends and waits for the reply. The signal is the only clock: it covers queueing, sending and reading. */
 export function exchange(dispatcher: Dispatcher, request: Exchange): Promise<HttpReply> {
-  const { signal, body, headers, ...target } = request;
+  const { signal, body, headers, maxReplyBytes = keptBytes, ...target } = request;
   return new Promise((resolve, reject) => {
     let controller: Dispatcher.DispatchController | undefined;
-    const reply = new ReplyBuffer();
+    const reply = new ReplyBuffer(maxReplyBytes);
     const settle = (finish: () => void) => {
       signal.removeEventListener('abort', onAbort);
       finish();
@@ -54,7 +56,7 @@ export function exchange(dispatcher: Dispatcher, request: Exchange): Promise<Htt
           if (status >= 200) reply.start(status, replyHeaders);
         },
         onResponseData(running, chunk) {
-          if (reply.add(chunk) <= drainedBytes) return;
+          if (reply.add(chunk) <= Math.max(drainedBytes, maxReplyBytes)) return;
           settle(() => resolve(reply.done()));
           running.abort(new Error('reply too large'));
         },
@@ -73,6 +75,11 @@ class ReplyBuffer {
   #chunks: Buffer[] = [];
   #kept = 0;
   #seen = 0;
+  readonly #limit: number;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
 
   get refused(): boolean {
     return this.#status >= 300;
@@ -87,7 +94,7 @@ class ReplyBuffer {
 
   /** Keeps what fits and answers how much has come in all. */
   add(chunk: Buffer): number {
-    const room = keptBytes - this.#kept;
+    const room = this.#limit - this.#kept;
     if (room > 0) {
       this.#chunks.push(chunk.length > room ? chunk.subarray(0, room) : chunk);
       this.#kept += Math.min(chunk.length, room);

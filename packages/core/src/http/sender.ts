@@ -8,7 +8,7 @@ import { wireCompressor } from './compression.js';
 import { type Credentials, credentials } from './credentials.js';
 import type { HttpOptions } from './options.js';
 import { HttpPool } from './pool.js';
-import type { Authorize, ContentEncoding, HttpFetch, HttpReply, HttpRequest, HttpWire } from './types.js';
+import type { Authorize, ContentEncoding, HttpFetch, HttpReply, HttpRequest, HttpWire, SecretHeader } from './types.js';
 
 /** What a sender needs to know. */
 export interface SenderSettings {
@@ -19,6 +19,8 @@ export interface SenderSettings {
   readonly connections: number;
   readonly options: HttpOptions;
   readonly authorize: Authorize | undefined;
+  readonly secretHeader: SecretHeader | undefined;
+  readonly maxReplyBytes: number | undefined;
   readonly runtime: Runtime;
 }
 
@@ -36,7 +38,7 @@ export class HttpSender implements Sender<HttpWire, HttpReply> {
   constructor(settings: SenderSettings) {
     this.#settings = settings;
     this.#pool = new HttpPool(settings);
-    this.#credentials = credentials(settings.options, settings.url);
+    this.#credentials = credentials(settings.options, settings.url, settings.secretHeader);
     this.#compress = wireCompressor(settings.encoding);
   }
 
@@ -89,7 +91,8 @@ export class HttpSender implements Sender<HttpWire, HttpReply> {
     headers: Record<string, string>,
     signal: AbortSignal,
   ): Promise<HttpReply> {
-    return this.#pool.request({ method, path: `${url.pathname}${url.search}`, headers, body, signal });
+    const { maxReplyBytes } = this.#settings;
+    return this.#pool.request({ method, path: `${url.pathname}${url.search}`, headers, body, signal, maxReplyBytes });
   }
 
   #fetch(url: URL, init: HttpFetch, signal: AbortSignal): Promise<HttpReply> {

@@ -128,6 +128,12 @@ describe('a reply', () => {
     expect(server.connections).toBe(1);
   });
 
+  it('is kept as far as the transport asks for', async () => {
+    await using server = await recordingServer([{ body: 'x'.repeat(3_000_000), status: 200 }]);
+    const { send } = connect(server.url, { maxReplyBytes: 2_000_000 });
+    expect((await send()).body).toHaveLength(2_000_000);
+  });
+
   it('is not awaited when it never ends', async () => {
     await using server = await recordingServer([{ status: 500, body: 'x'.repeat(8_000_000) }]);
     const { send } = connect(server.url);
@@ -280,6 +286,25 @@ describe('credentials', () => {
     ]);
     await rm(token);
     expect(await send()).toMatchObject({ status: 204 });
+  });
+
+  it('come from a secret of the transport, given as it is or as a file', async () => {
+    await using server = await recordingServer();
+    const secret = { name: 'authorization', option: 'apiKey', format: (text: string) => `ApiKey ${text}` };
+    await connect(server.url, { secretHeader: { ...secret, value: 'first', file: undefined } }).send();
+    const file = join(directory, 'key');
+    await writeFile(file, 'second\n');
+    const { send, failure } = connect(server.url, { secretHeader: { ...secret, value: undefined, file } });
+    await send();
+    await writeFile(file, 'third');
+    await send();
+    expect(server.requests.map(({ headers }) => headers.authorization)).toEqual([
+      'ApiKey first',
+      'ApiKey second',
+      'ApiKey third',
+    ]);
+    await writeFile(file, 'two words');
+    expect(await failure()).toEqual({ outcome: 'hold', reason: 'The file of `apiKeyFile` does not hold one secret' });
   });
 
   it('that cannot be read are a hold that names the option', async () => {

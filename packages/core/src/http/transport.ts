@@ -9,7 +9,7 @@ import { chooseEncoding } from './compression.js';
 import { destinationOf } from './location.js';
 import type { HttpOptions } from './options.js';
 import { HttpSender } from './sender.js';
-import type { Authorize, ContentEncoding, HttpReply, HttpWire } from './types.js';
+import type { Authorize, ContentEncoding, HttpReply, HttpWire, SecretHeader } from './types.js';
 
 /** A destination that speaks HTTP. */
 export interface HttpDefinition {
@@ -32,13 +32,17 @@ export interface HttpDefinition {
   encode(batch: Batch): HttpWire;
   /** Pure: this destination's own replies; undefined for those that mean what they always mean. */
   classify?(reply: HttpReply, batch: Batch): Verdict | undefined;
+  /** How much of a reply is kept, for destinations that answer for each record. @default 65536 */
+  readonly maxReplyBytes?: number;
+  /** A secret that this destination wants in a header of its own. */
+  readonly secretHeader?: SecretHeader;
   /** Credentials beyond those of the common options. */
   readonly authorize?: Authorize;
 }
 
 /** Makes a transport of an HTTP destination. */
 export function httpTransport(definition: HttpDefinition): Transport<HttpWire, HttpReply> {
-  const { name, method = 'POST', options, limits, idempotency, recommended, encodings, authorize } = definition;
+  const { name, method = 'POST', options, limits, idempotency, recommended, encodings } = definition;
   const url = new URL(definition.url);
   const headers = definition.headers ?? {};
   return {
@@ -52,7 +56,19 @@ export function httpTransport(definition: HttpDefinition): Transport<HttpWire, H
     classify: (reply, batch) => definition.classify?.(reply, batch) ?? classifyReply(reply),
     open(runtime, { compression, maxInFlight }) {
       const encoding = chooseEncoding(compression, encodings, name);
-      return new HttpSender({ url, method, headers, options, authorize, runtime, encoding, connections: maxInFlight });
+      const { authorize, secretHeader, maxReplyBytes } = definition;
+      return new HttpSender({
+        url,
+        method,
+        headers,
+        options,
+        authorize,
+        secretHeader,
+        maxReplyBytes,
+        runtime,
+        encoding,
+        connections: maxInFlight,
+      });
     },
   };
 }

@@ -19,8 +19,21 @@ export interface HttpReply {
   readonly status: number;
   /** Names in lower case; repeated headers joined with a comma. */
   readonly headers: Readonly<Record<string, string>>;
-  /** The beginning of the body, at most 64 KiB. */
+  /** The beginning of the body, at most 64 KiB unless the transport asks for more. */
   readonly body: Buffer;
+}
+
+/** A header made of a secret that is an option, or of a file that an option names, such as `ApiKey <secret>`. */
+export interface SecretHeader {
+  /** In lower case. */
+  readonly name: string;
+  /** The option that holds the secret; the one with the file has the same name and `File` at its end. */
+  readonly option: string;
+  readonly value: string | undefined;
+  /** Read again when it changes, and after a 401 or 403. */
+  readonly file: string | undefined;
+  /** @default the secret as it is */
+  format?(secret: string): string;
 }
 
 /** A request as it goes out, for signatures. */
