@@ -45,6 +45,7 @@ export {
   text,
   url,
 } from './options/schema.js';
+export { gatherOptions } from './options/sources.js';
 export { type FlushReport, type Pipeline, pipeline } from './pipeline.js';
 export { plainReason } from './reason.js';
 export { type Runtime, sleep, systemRuntime, type Timer } from './runtime.js';

@@ -2,6 +2,8 @@
 // In: what the user wrote. Out: a checked value with defaults filled in, or a list of problems.
 // Nothing is clamped or converted silently; what is accepted is what the description says.
 
+import { EnvironmentText, firstReading, structured } from './environment-text.js';
+
 /** One thing that is wrong with the options. */
 export interface Problem {
   /** Where, as in `batch.lingerMs`. */
@@ -88,6 +90,7 @@ const urlSecrets = /(:\/\/)[^/?#@]*@|(?<=:\/\/[^?#]*)[?#].*/g;
 
 /** Describes a value the way problems show it: short, with its type, never a secret. */
 export function show(value: unknown, secret = false): string {
+  if (value instanceof EnvironmentText) return `${show(value.text, secret)} from the environment`;
   if (value === undefined) return 'nothing';
   if (value === null) return 'null';
   const type = Array.isArray(value) ? 'array' : typeof value;
@@ -119,7 +122,7 @@ function leaf<T, const O extends Common<T>>(options: O & LeafOptions<T>): Schema
     fallback: fallback as Optional<T, O>,
     parse(value, path, problems) {
       if (value === undefined) return fallback as Optional<T, O>;
-      const checked = check(value);
+      const checked = firstReading(value, check);
       if (checked === undefined) problems.push({ path, expected, got: show(value, secret) });
       return checked as Optional<T, O>;
     },
@@ -251,7 +254,8 @@ export function dictionary<
     required: false,
     secret: options.secret ?? false,
     fallback: fallback as Out,
-    parse(value, path, problems) {
+    parse(raw, path, problems) {
+      const value = structured(raw);
       if (value === undefined) return fallback as Out;
       if (!isPlainObject(value)) {
         problems.push({ path, expected: schema.expected, got: show(value, schema.secret) });
@@ -280,7 +284,8 @@ export function list<T, const O extends Common<readonly Exclude<T, undefined>[]>
     required: false,
     secret: options.secret ?? false,
     fallback: fallback as Out,
-    parse(value, path, problems) {
+    parse(raw, path, problems) {
+      const value = structured(raw);
       if (value === undefined) return fallback as Out;
       if (!Array.isArray(value)) {
         problems.push({ path, expected: schema.expected, got: show(value, schema.secret) });
@@ -312,7 +317,8 @@ export function object<F extends Record<string, Schema<unknown>>>(
     secret: false,
     fallback: undefined,
     fields,
-    parse(value, path, problems) {
+    parse(raw, path, problems) {
+      const value = structured(raw);
       const given = value === undefined ? {} : value;
       if (!isPlainObject(given)) {
         problems.push({ path: path || 'options', expected: 'an object', got: show(value) });

@@ -1,0 +1,98 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { parseOptions } from './parse.js';
+import { pipelineOptions } from './pipeline-options.js';
+import { dictionary, flag, integer, list, object, text } from './schema.js';
+import { gatherOptions } from './sources.js';
+
+const known = ['to', ...Object.keys(pipelineOptions.fields)];
+const directory = mkdtempSync(join(tmpdir(), 'spillway-sources-'));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+function config(content: string): string {
+  const file = join(directory, `${Math.random()}.json`);
+  writeFileSync(file, content);
+  return file;
+}
+
+const read = (options: Record<string, unknown>) => {
+  const { to: _, ...rest } = options;
+  return parseOptions(pipelineOptions, rest);
+};
+
+describe('options from elsewhere', () => {
+  it('lay the file over the code and the environment over the file', () => {
+    const file = config('{"queue":{"maxBytes":"2mb"},"batch":{"lingerMs":7},"mirror":"errors"}');
+    const code = { queue: { maxBytes: '1mb', whenFull: 'dropNewest' }, batch: { lingerMs: 1, maxRecords: 3 } };
+    const gathered = gatherOptions(code, known, {
+      SPILLWAY_CONFIG: file,
+      SPILLWAY_QUEUE__MAX_BYTES: '4mb',
+      SPILLWAY_RETRY__ATTEMPTS: '9',
+      SPILLWAY_MIRROR: 'all',
+      SPILLWAY_SOMETHING_ELSE: 'x',
+      PATH: '/bin',
+    });
+    expect(read(gathered)).toMatchObject({
+      queue: { maxBytes: 4 << 20, whenFull: 'dropNewest' },
+      batch: { lingerMs: 7, maxRecords: 3 },
+      retry: { attempts: 9 },
+      mirror: 'all',
+    });
+    expect(code.queue.maxBytes).toBe('1mb');
+  });
+
+  it('read text as what the option takes', () => {
+    const schema = object(
+      {
+        name: text({ doc: '' }),
+        count: integer({ doc: '' }),
+        on: flag({ doc: '' }),
+        tags: list(text({ doc: '' }), { doc: '' }),
+        labels: dictionary(text({ doc: '' }), { doc: '' }),
+      },
+      { doc: '' },
+    );
+    const gathered = gatherOptions({}, ['to'], {
+      SPILLWAY_TO: 'x',
+      SPILLWAY_TO__NAME: '123',
+      SPILLWAY_TO__COUNT: '123',
+      SPILLWAY_TO__ON: 'true',
+      SPILLWAY_TO__TAGS: '["a"]',
+      SPILLWAY_TO__LABELS: '{"a":"1"}',
+    });
+    const [name, options] = gathered.to as [string, unknown];
+    expect(name).toBe('x');
+    expect(parseOptions(schema, options)).toEqual({
+      name: '123',
+      count: 123,
+      on: true,
+      tags: ['a'],
+      labels: { a: '1' },
+    });
+  });
+
+  it('keep the options of a destination unless the environment names another', () => {
+    const code = { to: ['loki', { url: 'http://a', labels: { app: 'x' } }] };
+    expect(gatherOptions(code, known, { SPILLWAY_TO: 'loki' }).to).toEqual(code.to);
+    expect(gatherOptions(code, known, { SPILLWAY_TO: 'stdout' }).to).toEqual(['stdout', {}]);
+    const [, own] = gatherOptions(code, known, { SPILLWAY_TO__TENANT_ID: 't' }).to as [string, Record<string, unknown>];
+    expect(own).toMatchObject({ url: 'http://a', labels: { app: 'x' }, tenantId: { text: 't' } });
+  });
+
+  it.each([
+    ['/nowhere/at-all.json', 'ENOENT'],
+    [config('[1]'), 'not a JSON object'],
+    [config('{'), 'JSON'],
+  ])('refuse the file %#', (file, why) => {
+    expect(() => gatherOptions({}, known, { SPILLWAY_CONFIG: file })).toThrow(why);
+  });
+
+  it('say where a bad value came from', () => {
+    const gathered = gatherOptions({}, known, { SPILLWAY_BATCH__LINGER_MS: 'soon' });
+    expect(() => read(gathered)).toThrow(
+      "Expected `batch.lingerMs` to be a number of milliseconds from 0 to 3600000, got 'soon' (string) from the environment",
+    );
+  });
+});

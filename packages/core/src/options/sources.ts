@@ -1,0 +1,73 @@
+// Where options come from besides code: a JSON file named by SPILLWAY_CONFIG, then environment variables.
+// In: what the code says and the environment. Out: one plain value, in the order code < file < environment.
+// `SPILLWAY_QUEUE__MAX_BYTES=64mb` is `queue.maxBytes`: two underscores for each dot, one for each capital.
+// `SPILLWAY_TO=loki` names the transport and `SPILLWAY_TO__URL=…` is its option `url`.
+
+import { readFileSync } from 'node:fs';
+import { SpillwayError } from '../errors.js';
+import { EnvironmentText } from './environment-text.js';
+
+/** Options as they come, not checked yet. */
+type Raw = Record<string, unknown>;
+
+/** A config file is written by people; anything larger is a mistake. */
+const MAX_FILE_BYTES = 1 << 20;
+const PREFIX = 'SPILLWAY_';
+
+/** Lays the file and the environment over what the code says.
+ * @param known names of the top-level options; variables for others belong to somebody else and are left alone
+ * @throws SpillwayError `SPILLWAY_OPTIONS_INVALID` when the file cannot be read or is not a JSON object
+ */
+export function gatherOptions(code: Raw, known: readonly string[], environment = process.env): Raw {
+  const file = environment.SPILLWAY_CONFIG;
+  const base = file ? merged(code, readConfig(file)) : { ...code };
+  return Object.entries(environment).reduce<Raw>((options, [name, value]) => {
+    if (!name.startsWith(PREFIX) || value === undefined || value === '') return options;
+    const path = name.slice(PREFIX.length).split('__').map(camelCase);
+    if (!known.includes(path[0]!)) return options;
+    return path[0] === 'to' ? withDestination(options, path.slice(1), value) : merged(options, nested(path, value));
+  }, base);
+}
+
+function readConfig(file: string): Raw {
+  try {
+    const text = readFileSync(file);
+    if (text.length > MAX_FILE_BYTES) throw new Error(`larger than ${MAX_FILE_BYTES} bytes`);
+    const config: unknown = JSON.parse(text.toString());
+    if (!isObject(config)) throw new Error('not a JSON object');
+    return config;
+  } catch (error) {
+    const why = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
+    const message = `Expected \`SPILLWAY_CONFIG\` to name a JSON file with options, got ${file}: ${why}`;
+    throw new SpillwayError('SPILLWAY_OPTIONS_INVALID', message);
+  }
+}
+
+/** `to` is a name and its options: a new name starts with no options, options alone change those that are there. */
+function withDestination(options: Raw, path: readonly string[], value: string): Raw {
+  const [name, own] = Array.isArray(options.to) ? (options.to as unknown[]) : [options.to, {}];
+  if (path.length === 0) return { ...options, to: [value, name === value ? own : {}] };
+  return { ...options, to: [name, merged(isObject(own) ? own : {}, nested(path, value))] };
+}
+
+function nested(path: readonly string[], value: string): Raw {
+  return path.reduceRight<unknown>((inner, key) => ({ [key]: inner }), new EnvironmentText(value)) as Raw;
+}
+
+/** Objects are merged key by key; everything else is replaced. */
+function merged(under: Raw, over: Raw): Raw {
+  const result = { ...under };
+  for (const [key, value] of Object.entries(over)) {
+    const below = result[key];
+    result[key] = isObject(below) && isObject(value) ? merged(below, value) : value;
+  }
+  return result;
+}
+
+function isObject(value: unknown): value is Raw {
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
+
+function camelCase(part: string): string {
+  return part.toLowerCase().replaceAll(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+}
