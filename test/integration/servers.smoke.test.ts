@@ -4,8 +4,19 @@
 import { readFileSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { Kafka, logLevel } from 'kafkajs';
 import { expect, test } from 'vitest';
-import { loki, OBTAIN_TIMEOUT_MS, otelcol, redis, rsyslog, syslogNg, until, victorialogs } from '../servers/index.js';
+import {
+  kafka,
+  loki,
+  OBTAIN_TIMEOUT_MS,
+  otelcol,
+  redis,
+  rsyslog,
+  syslogNg,
+  until,
+  victorialogs,
+} from '../servers/index.js';
 
 test('loki takes a push and gives it back, also after a restart', { timeout: OBTAIN_TIMEOUT_MS }, async () => {
   const server = await loki.start();
@@ -143,6 +154,29 @@ test('otelcol takes OTLP and Splunk events with acknowledgement', { timeout: OBT
     what: 'the Splunk event',
   });
   expect(record?.timeUnixNano).toBe('1700000000500000000');
+  await server.dispose();
+});
+
+test('kafka takes records, keeps them over a restart and fails on demand', { timeout: OBTAIN_TIMEOUT_MS }, async () => {
+  const server = await kafka.start();
+  const client = new Kafka({ brokers: [...server.brokers], logLevel: logLevel.NOTHING });
+  const producer = client.producer({ retry: { retries: 0 } });
+  await producer.connect();
+  const message = { key: 'k', value: 'line 1', headers: { level: 'info' } };
+  await producer.send({ topic: 'logs', messages: [message] });
+  await server.failProduce(29, 1);
+  await expect(producer.send({ topic: 'logs', messages: [message] })).rejects.toThrow('authorized');
+  await server.clearFaults();
+  await producer.send({ topic: 'logs', messages: [{ value: 'line 2' }] });
+  await producer.disconnect();
+
+  await server.kill();
+  await server.restart();
+  const records = await server.records('logs');
+  expect(records.map(({ key, value, headers }) => ({ key, value, headers }))).toEqual([
+    message,
+    { key: null, value: 'line 2', headers: {} },
+  ]);
   await server.dispose();
 });
 

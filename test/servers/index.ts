@@ -1,4 +1,6 @@
 // The real servers of the integration tests. `await loki.start()` obtains, starts and waits; see README.md beside this file.
+
+export { type KafkaOptions, type KafkaRecord, kafka } from './kafka.js';
 export { type LokiOptions, loki } from './loki.js';
 export type { LokiEntry, LokiQuery } from './loki-query.js';
 export { type OtelcolOptions, type OtlpRecord, otelcol } from './otelcol.js';

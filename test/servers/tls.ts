@@ -35,7 +35,7 @@ function makeCertificates(folder: string): void {
   const request = (name: string, subject: string, ...more: string[]): void => {
     const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', `${name}.key`];
     const args = ['req', '-x509', ...key, '-out', `${name}.pem`, '-days', '3650', '-subj', `/CN=${subject}`, ...more];
-    execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
+    execFileSync('/usr/bin/openssl', args, { cwd: folder, stdio: 'pipe' });
   };
   const signed = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-addext', 'basicConstraints=critical,CA:FALSE'];
   request('ca', 'Spillway test authority', '-addext', 'keyUsage=critical,keyCertSign,cRLSign');
