@@ -1,3 +1,9 @@
 // The public API of @spillway/transports, one screen.
 
-export { type LokiOptions, loki, lokiOptions } from './loki.js';
+export { type HttpTransportOptions, http } from './http.js';
+export { type LokiOptions, loki } from './loki.js';
+export { registry, type TransportEntry } from './registry.js';
+export { loadTransport, resolveTransport, type TransportTarget } from './resolve.js';
+export { type StdoutOptions, stdout } from './stdout.js';
+export type { Traits } from './traits.js';
+export { type VictoriaLogsOptions, victorialogs } from './victorialogs.js';

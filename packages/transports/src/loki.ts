@@ -26,6 +26,7 @@ import {
 import { snappy, snappyLiteral } from './encode/snappy.js';
 import { encodeJson, encodeProtobuf, type LokiFiling } from './loki-entries.js';
 import { classifyLoki } from './loki-replies.js';
+import type { Traits } from './traits.js';
 
 const labelNames = text({
   pattern: /^[a-zA-Z_][a-zA-Z0-9_]{0,255}$/,
@@ -86,6 +87,18 @@ export const lokiOptions = object(
 
 /** What users write. */
 export type LokiOptions = Input<typeof lokiOptions>;
+
+/** Facts for the docs. */
+export const lokiTraits: Traits = {
+  title: 'Grafana Loki',
+  body: 'framed',
+  maxRequest: '3.5 MiB, below the 4 MiB that Loki passes on',
+  maxRecord: '256 KiB by default',
+  idempotency: 'record: same stream, time, line and metadata are stored once',
+  compression: 'snappy (protobuf), gzip (JSON)',
+  auth: 'basic, bearer, tenant id, headers, mutual TLS',
+  proven: 'Loki, read back through LogQL',
+};
 
 /** Below the 4 MiB that a distributor may send to an ingester in one message (grpc_server_max_recv_msg_size). */
 const maxRequestBytes = 3_670_016;

@@ -1,0 +1,64 @@
+// Writes batches to a file descriptor that may be slow, full or gone, without ever waiting on the event loop.
+// In: bytes. Out: what became of them. Writes are one after the other, so lines never mix.
+// Invariant: an aborted write goes on, at the next attempt at the same bytes, where it had stopped: no line comes twice.
+
+import { write } from 'node:fs';
+import { type Runtime, type Sender, sleep } from '@spillway/core';
+
+/** What became of a write. */
+export interface FdReply {
+  /** Code of the error that ended it; unset when all is written. */
+  readonly code?: string;
+}
+
+/** A full pipe is looked at again after this, then after twice that, and so on. */
+const firstWaitMs = 1;
+const longestWaitMs = 50;
+
+/** The sender for a file descriptor. */
+export class FdSender implements Sender<Buffer, FdReply> {
+  readonly #fd: number;
+  readonly #runtime: Runtime;
+  readonly #written = new WeakMap<Buffer, number>();
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(fd: number, runtime: Runtime) {
+    this.#fd = fd;
+    this.#runtime = runtime;
+  }
+
+  send(bytes: Buffer, signal: AbortSignal): Promise<FdReply> {
+    const mine = this.#last.then(() => this.#write(bytes, signal));
+    this.#last = mine.catch(() => undefined);
+    return mine;
+  }
+
+  /** The descriptor belongs to the process: it stays open. */
+  async close(): Promise<void> {}
+
+  async #write(bytes: Buffer, signal: AbortSignal): Promise<FdReply> {
+    let waitMs = firstWaitMs;
+    let at = this.#written.get(bytes) ?? 0;
+    while (at < bytes.length) {
+      signal.throwIfAborted();
+      const { written, code } = await writeOnce(this.#fd, bytes, at);
+      at += written;
+      this.#written.set(bytes, at);
+      if (code === 'EAGAIN') {
+        // Whoever reads is slow. There is no event for descriptors we do not own: look again soon.
+        await sleep(this.#runtime, waitMs, signal);
+        waitMs = Math.min(waitMs * 2, longestWaitMs);
+      } else if (code !== undefined && code !== 'EINTR') return { code };
+      else waitMs = firstWaitMs;
+    }
+    return {};
+  }
+}
+
+function writeOnce(fd: number, bytes: Buffer, at: number): Promise<{ written: number; code?: string }> {
+  return new Promise((resolve) => {
+    write(fd, bytes, at, bytes.length - at, null, (error, written) => {
+      resolve(error ? { written: 0, code: error.code ?? 'EIO' } : { written });
+    });
+  });
+}

@@ -1,0 +1,32 @@
+// All transports by name. A new one is a line here; everything else finds it through this table.
+// Importing this loads no client of any destination: transports that need one load it when they are opened.
+
+import type { AnyTransport, OptionDoc, Schema } from '@spillway/core';
+import { describe } from '@spillway/core';
+import { http, httpOptions, httpTraits } from './http.js';
+import { loki, lokiOptions, lokiTraits } from './loki.js';
+import { stdout, stdoutOptions, stdoutTraits } from './stdout.js';
+import type { Traits } from './traits.js';
+import { victorialogs, victorialogsOptions, victorialogsTraits } from './victorialogs.js';
+
+/** A transport as the registry knows it. */
+export interface TransportEntry {
+  /** Checks the options and makes the transport. */
+  factory(options: unknown): AnyTransport;
+  readonly traits: Traits;
+  /** The rows of its option table. */
+  options(): OptionDoc[];
+}
+
+function entry<O>(factory: (options: O) => AnyTransport, schema: Schema<unknown>, traits: Traits): TransportEntry {
+  // The factory checks what it gets, whatever the type says.
+  return { factory: (options) => factory((options ?? {}) as O), options: () => describe(schema), traits };
+}
+
+/** Name → transport. */
+export const registry: Readonly<Record<string, TransportEntry>> = {
+  http: entry(http, httpOptions, httpTraits),
+  loki: entry(loki, lokiOptions, lokiTraits),
+  stdout: entry(stdout, stdoutOptions, stdoutTraits),
+  victorialogs: entry(victorialogs, victorialogsOptions, victorialogsTraits),
+};

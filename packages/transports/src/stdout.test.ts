@@ -1,0 +1,91 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemRuntime } from '@spillway/core';
+import { batchOf, transportContract } from '@spillway/testing';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type FdReply, FdSender } from './fd-sender.js';
+import { type StdoutOptions, stdout } from './stdout.js';
+
+transportContract<StdoutOptions, Buffer, FdReply>({
+  name: 'stdout',
+  make: stdout,
+  options: { stream: 'stdout' },
+  decode: (bytes) => bytes.toString().split('\n').slice(0, -1),
+  replies: [
+    { name: 'written', reply: {}, verdict: 'ack' },
+    {
+      name: 'nobody reads',
+      reply: { code: 'EPIPE' },
+      verdict: { outcome: 'hold', reason: 'nobody reads stdout (EPIPE)' },
+    },
+    { name: 'closed', reply: { code: 'EBADF' }, verdict: 'hold' },
+    { name: 'a full disk', reply: { code: 'ENOSPC' }, verdict: 'retry' },
+  ],
+});
+
+describe('a file descriptor', () => {
+  const children: ChildProcess[] = [];
+  afterEach(() => {
+    for (const child of children.splice(0)) child.kill('SIGKILL');
+  });
+
+  /** A pipe to a real process, with the descriptor of our end, which does not block. */
+  function pipeTo(script: string) {
+    const child = spawn(process.execPath, ['-e', script], { stdio: ['pipe', 'pipe', 'inherit'] });
+    children.push(child);
+    const { fd } = (child.stdin as unknown as { _handle: { fd: number } })._handle;
+    child.stdin.on('error', () => {});
+    return { child, fd, sender: new FdSender(fd, systemRuntime) };
+  }
+
+  const batch = batchOf(
+    Array.from({ length: 20_000 }, (_, i) => `{"level":30,"msg":"record ${i}, with some length to it"}`),
+  );
+
+  it('that is read slowly gets everything, whole, once and in order, also after an interruption', async () => {
+    const { child, sender } = pipeTo(`
+      const { createHash } = require('node:crypto');
+      const hash = createHash('sha256');
+      let size = 0;
+      setTimeout(() => process.stdin.on('data', (chunk) => {
+        hash.update(chunk);
+        size += chunk.length;
+        if (size >= ${batch.bytes.length * 2}) process.stdout.write(size + ' ' + hash.digest('hex'), () => process.exit());
+      }), 300);
+    `);
+    const answer = new Promise<string>((resolve) =>
+      child.stdout!.once('data', (data: Buffer) => resolve(data.toString())),
+    );
+    // The reader is not there yet: the pipe fills up, and the first attempt is given up in the middle.
+    await expect(sender.send(batch.bytes, AbortSignal.timeout(100))).rejects.toThrow();
+    const replies = await Promise.all(
+      [batch.bytes, Buffer.from(batch.bytes)].map((bytes) => sender.send(bytes, AbortSignal.timeout(20_000))),
+    );
+    expect(replies).toEqual([{}, {}]);
+    const { createHash } = await import('node:crypto');
+    const expected = createHash('sha256').update(batch.bytes).update(batch.bytes).digest('hex');
+    expect(await answer).toBe(`${batch.bytes.length * 2} ${expected}`);
+  });
+
+  it('whose reader is gone says so', async () => {
+    const { child, sender } = pipeTo('setTimeout(() => {}, 60_000)');
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    const reply = sender.send(batch.bytes, AbortSignal.timeout(20_000));
+    child.kill('SIGKILL');
+    await gone;
+    expect(['EPIPE', 'ECONNRESET', 'EBADF']).toContain((await reply).code);
+  });
+
+  it('of a file takes the bytes', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'spillway-fd-'));
+    const fd = openSync(join(directory, 'out'), 'w');
+    const sender = new FdSender(fd, systemRuntime);
+    expect(await sender.send(batch.bytes, AbortSignal.timeout(10_000))).toEqual({});
+    closeSync(fd);
+    expect(readFileSync(join(directory, 'out')).equals(batch.bytes)).toBe(true);
+    expect(await sender.send(Buffer.from('more\n'), AbortSignal.timeout(10_000))).toEqual({ code: 'EBADF' });
+    rmSync(directory, { recursive: true });
+  });
+});
