@@ -14,7 +14,11 @@ export interface BatchLimits {
   readonly maxSpanMs: number;
 }
 
-const FIRST_RECORDS = 256;
+/** Room to begin with. It grows as needed; a good guess saves the copies. */
+export interface Capacity {
+  readonly bytes: number;
+  readonly records: number;
+}
 
 /** Builds one batch. */
 export class BatchBuilder {
@@ -23,9 +27,9 @@ export class BatchBuilder {
   size = 0;
   private bytes: Buffer;
   private copied = 0;
-  private offsets = new Uint32Array(FIRST_RECORDS + 1);
-  private times = new Float64Array(FIRST_RECORDS);
-  private levels = new Uint16Array(FIRST_RECORDS);
+  private offsets: Uint32Array;
+  private times: Float64Array;
+  private levels: Uint16Array;
   private nanos: Uint32Array | undefined;
   private earliest = Number.POSITIVE_INFINITY;
   private latest = Number.NEGATIVE_INFINITY;
@@ -33,11 +37,14 @@ export class BatchBuilder {
   private readonly writer: string;
   private readonly firstSequence: number;
 
-  constructor(limits: BatchLimits, writer: string, firstSequence: number, capacity: number) {
+  constructor(limits: BatchLimits, writer: string, firstSequence: number, capacity: Capacity) {
     this.limits = limits;
     this.writer = writer;
     this.firstSequence = firstSequence;
-    this.bytes = Buffer.allocUnsafeSlow(capacity);
+    this.bytes = Buffer.allocUnsafeSlow(capacity.bytes);
+    this.offsets = new Uint32Array(capacity.records + 1);
+    this.times = new Float64Array(capacity.records);
+    this.levels = new Uint16Array(capacity.records);
   }
 
   /** Whether a line of this size (newline included) and time still belongs in. An empty batch takes any line. */

@@ -5,7 +5,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import type { Batch } from './batch.js';
-import { BatchBuilder, type BatchLimits } from './batch-builder.js';
+import { BatchBuilder, type BatchLimits, type Capacity } from './batch-builder.js';
 import type { Lane } from './lane.js';
 import type { Ledger } from './ledger.js';
 import { GeneralReader, type LineKeys } from './lines/general.js';
@@ -39,7 +39,7 @@ export interface IntakeOptions {
   readonly lanes?: { readonly highFrom: number; readonly lowBelow: number };
 }
 
-const FIRST_CAPACITY = 65_536;
+const FIRST_CAPACITY: Capacity = { bytes: 65_536, records: 256 };
 const RETURN = 0x0d;
 const SPACE = 0x20;
 
@@ -47,7 +47,7 @@ const SPACE = 0x20;
 class OpenLane {
   builder: BatchBuilder | undefined;
   sequence = 0;
-  capacity = FIRST_CAPACITY;
+  capacity: Capacity = FIRST_CAPACITY;
   /** Records of the open batch that the journal has. */
   journaled = 0;
   readonly lane: Lane;
@@ -211,7 +211,12 @@ export class Intake implements LineSink {
     if (!builder) return;
     open.builder = undefined;
     // The next batch starts as large as this one grew: a trickle stays small, a burst never has to grow.
-    open.capacity = Math.max(FIRST_CAPACITY, Math.min(builder.size, this.options.limits.maxBytes));
+    const { bytes, records } = FIRST_CAPACITY;
+    const { maxBytes, maxRecords } = this.options.limits;
+    open.capacity = {
+      bytes: Math.max(bytes, builder.size > maxBytes / 2 ? maxBytes : builder.size),
+      records: Math.max(records, Math.min(builder.count + (builder.count >> 3), maxRecords)),
+    };
     this.port.sealed(builder.seal(), open.lane);
   }
 
