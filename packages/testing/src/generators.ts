@@ -32,8 +32,14 @@ const record = fc.record(
   { requiredKeys: ['level', 'time', 'msg'], noNullPrototype: true },
 );
 
-/** Lines as pino writes them: one JSON object each, no newline. */
-export const logLine: fc.Arbitrary<string> = record.map((fields) => JSON.stringify(fields));
+/** Lines as pino writes them, and now and then as others do: one JSON object each, no newline. */
+export const logLine: fc.Arbitrary<string> = fc.oneof(
+  { weight: 12, arbitrary: record.map((fields) => JSON.stringify(fields)) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom('{}', '{ }', '{ "level" : 30 , "msg" : "spaced" }', '{"":""}', '{"msg":[{}]}'),
+  },
+);
 
 /** Batches of up to 40 such lines. */
 export const logBatch: fc.Arbitrary<Batch> = fc

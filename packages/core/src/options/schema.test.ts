@@ -113,7 +113,7 @@ suite('options', () => {
       ['labels', '{}'],
       ['batch.maxBytes', "'1mb'"],
       ['batch.maxRecords', '5000'],
-      ['login.user', 'required'],
+      ['login.user', 'required in `login`'],
       ['login.note', '–'],
       ['format', '"ndjson"'],
     ]);

@@ -83,6 +83,7 @@ export interface ObjectSchema<F extends Record<string, Schema<unknown>>>
 export interface OptionalObject<F extends Record<string, Schema<unknown>>>
   extends Schema<{ [K in keyof F]: Parsed<F[K]> } | undefined> {
   readonly fields: F;
+  readonly optional: true;
 }
 
 /** What may hide in a URL: the credentials before the host, and everything after the path. */
@@ -349,6 +350,7 @@ export function object<F extends Record<string, Schema<unknown>>>(
 export function optional<F extends Record<string, Schema<unknown>>>(schema: ObjectSchema<F>): OptionalObject<F> {
   return {
     ...schema,
+    optional: true,
     parse: (value, path, problems) => (value === undefined ? undefined : schema.parse(value, path, problems)),
   };
 }
@@ -387,7 +389,11 @@ function editDistance(a: string, b: string): number {
 
 /** The rows of an options table, depth first. */
 export function describe(schema: Schema<unknown>, path = ''): OptionDoc[] {
-  if (schema.fields) return Object.entries(schema.fields).flatMap(([key, field]) => describe(field, join(path, key)));
+  if (schema.fields) {
+    const rows = Object.entries(schema.fields).flatMap(([key, field]) => describe(field, join(path, key)));
+    if (!('optional' in schema)) return rows;
+    return rows.map((row) => (row.default === 'required' ? { ...row, default: `required in \`${path}\`` } : row));
+  }
   const fallback = schema.required
     ? 'required'
     : schema.fallback === undefined
