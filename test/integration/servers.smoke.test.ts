@@ -4,12 +4,18 @@
 import { readFileSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { gzipSync } from 'node:zlib';
+import { FluentClient } from '@fluent-org/logger';
 import { Kafka, logLevel } from 'kafkajs';
 import { expect, test } from 'vitest';
 import {
+  clickhouse,
+  fluent,
   kafka,
   loki,
+  moto,
   OBTAIN_TIMEOUT_MS,
+  opensearch,
   otelcol,
   redis,
   rsyslog,
@@ -176,6 +182,96 @@ test('kafka takes records, keeps them over a restart and fails on demand', { tim
   expect(records.map(({ key, value, headers }) => ({ key, value, headers }))).toEqual([
     message,
     { key: null, value: 'line 2', headers: {} },
+  ]);
+  await server.dispose();
+});
+
+test('opensearch takes a bulk with a bad item and keeps the good one over a restart', {
+  timeout: OBTAIN_TIMEOUT_MS,
+}, async () => {
+  const server = await opensearch.start();
+  await server.request('PUT', '/_index_template/logs', {
+    index_patterns: ['logs-*'],
+    data_stream: {},
+    template: { settings: { number_of_replicas: 0 }, mappings: { properties: { n: { type: 'long' } } } },
+  });
+  const lines = ['{"create":{"_id":"a"}}', '{"@timestamp":"2026-11-22T10:00:00Z","n":1}'];
+  const bad = ['{"create":{"_id":"b"}}', '{"@timestamp":"2026-11-22T10:00:00Z","n":"x"}'];
+  const reply = await fetch(`${server.url}/logs-shop/_bulk`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-ndjson' },
+    body: `${[...lines, ...bad].join('\n')}\n`,
+  });
+  const { items } = (await reply.json()) as { items: { create: { status: number } }[] };
+  expect(items.map(({ create }) => create.status)).toEqual([201, 400]);
+
+  await server.restart();
+  expect(await server.count('logs-shop')).toBe(1);
+  expect(await server.documents('logs-shop')).toMatchObject([{ _id: 'a', _source: { n: 1 } }]);
+  await server.dispose();
+});
+
+test('clickhouse takes rows, once by their token, and keeps them over a restart', {
+  timeout: OBTAIN_TIMEOUT_MS,
+}, async () => {
+  const server = await clickhouse.start({ password: 'secret' });
+  const settings = 'SETTINGS non_replicated_deduplication_window = 100';
+  await server.query(`CREATE TABLE logs (time DateTime64(3), msg String) ENGINE = MergeTree ORDER BY time ${settings}`);
+  const insert = (password: string): Promise<Response> =>
+    fetch(`${server.url}/?query=INSERT+INTO+logs+FORMAT+JSONEachRow&insert_deduplication_token=w-1-1`, {
+      method: 'POST',
+      headers: { 'content-encoding': 'gzip', 'x-clickhouse-key': password },
+      body: gzipSync('{"time":"2026-11-22T10:00:00.123Z","msg":"hi"}\n'),
+    });
+  expect([(await insert('secret')).status, (await insert('secret')).status]).toEqual([200, 200]);
+  const refused = await insert('wrong');
+  expect([refused.status, refused.headers.get('x-clickhouse-exception-code')]).toEqual([403, '516']);
+
+  await server.restart();
+  expect(await server.query('SELECT time, msg FROM logs')).toEqual([{ time: '2026-11-22 10:00:00.123', msg: 'hi' }]);
+  await server.dispose();
+});
+
+test('moto takes events of CloudWatch Logs and objects of S3', { timeout: OBTAIN_TIMEOUT_MS }, async () => {
+  const server = await moto.start();
+  const stream = { logGroupName: 'shop', logStreamName: 'one' };
+  await server.logs('CreateLogGroup', { logGroupName: 'shop' });
+  await server.logs('CreateLogStream', stream);
+  const timestamp = Date.now();
+  await server.logs('PutLogEvents', { ...stream, logEvents: [{ timestamp, message: 'hi' }] });
+  expect(await server.events('shop', 'one')).toMatchObject([{ timestamp, message: 'hi' }]);
+
+  await server.createBucket('shop-logs');
+  const authorization =
+    'AWS4-HMAC-SHA256 Credential=k/20261122/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=s';
+  await fetch(`${server.url}/shop-logs/2026/11/a.ndjson`, {
+    method: 'PUT',
+    headers: { authorization },
+    body: 'a line\n',
+  });
+  expect(await server.objectKeys('shop-logs')).toEqual(['2026/11/a.ndjson']);
+  expect((await server.objectBytes('shop-logs', '2026/11/a.ndjson')).toString()).toBe('a line\n');
+  await server.dispose();
+});
+
+test('fluent acknowledges events, with a login over TLS too', { timeout: OBTAIN_TIMEOUT_MS }, async () => {
+  const server = await fluent.start();
+  const ack = { ackTimeout: 10_000 };
+  const plain = new FluentClient('app', { socket: { host: '127.0.0.1', port: server.ports.tcp }, ack });
+  await plain.emit({ msg: 'over tcp' });
+  await plain.disconnect();
+
+  const security = { clientHostname: 'client1', sharedKey: 'shared-key', username: 'shop', password: 'shop-password' };
+  const tls = { ca: readFileSync(server.tls.ca) };
+  const socket = { host: '127.0.0.1', port: server.ports.tls, tls };
+  const secure = new FluentClient('app', { socket, security, ack });
+  await secure.emit({ msg: 'over tls' });
+  await secure.disconnect();
+
+  const events = await until(() => server.events().length === 2 && server.events(), { what: 'both events' });
+  expect(events.map(({ input, tag, record }) => [input, tag, record.msg])).toEqual([
+    ['tcp', 'app', 'over tcp'],
+    ['tls', 'app', 'over tls'],
   ]);
   await server.dispose();
 });

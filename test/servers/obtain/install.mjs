@@ -6,6 +6,9 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { unpackDebian } from './debian.mjs';
 import { buildGo } from './go.mjs';
+import { installMaven } from './maven.mjs';
+import { installNpm } from './npm.mjs';
+import { installPip } from './pip.mjs';
 import { directoryOf, recipes } from './recipes.mjs';
 import { progress } from './run.mjs';
 
@@ -31,8 +34,12 @@ export async function install(name) {
 
 function build(name, part, log) {
   const recipe = recipes[name];
-  if (recipe.go) return buildGo({ name, recipe, part, log });
-  if (recipe.debian) return unpackDebian({ name, recipe, part, log });
+  const task = { name, recipe, part, log };
+  if (recipe.go) return buildGo(task);
+  if (recipe.debian) return unpackDebian(task);
+  if (recipe.maven) return installMaven(task);
+  if (recipe.npm) return installNpm(task);
+  if (recipe.pip) return installPip(task);
   throw new Error('the recipe names no way to install it');
 }
 

@@ -9,7 +9,15 @@ import { fileURLToPath } from 'node:url';
 /** The folder that holds recipes.json and the folders the recipes name. */
 export const home = fileURLToPath(new URL('..', import.meta.url));
 
-/** @type {Record<string, { version: string, go?: { module: string, package: string, binary: string } }>} */
+/**
+ * A version and one way to install it.
+ * @type {Record<string, { version: string,
+ *   go?: { module: string, package: string, binary: string },
+ *   debian?: { packages: string[] },
+ *   maven?: { folder: string, main: string, java: number },
+ *   npm?: { folder: string },
+ *   pip?: { folder: string } }>}
+ */
 export const recipes = JSON.parse(readFileSync(join(home, 'recipes.json'), 'utf8'));
 
 /** The root of the cache, outside the repository, shared by every checkout of it. */
@@ -32,5 +40,6 @@ export function directoryOf(name) {
 /** Folders of this repository (flat) whose files decide what is built. */
 function inputFolders(recipe) {
   if (recipe.go) return [join(home, 'go', recipe.go.module)];
+  for (const way of ['maven', 'npm', 'pip']) if (recipe[way]) return [join(home, way, recipe[way].folder)];
   return [];
 }
