@@ -16,6 +16,9 @@ describe('a failure without a reply', () => {
     'EHOSTUNREACH',
     'UND_ERR_SOCKET',
     'UND_ERR_CONNECT_TIMEOUT',
+    'ECONNABORTED',
+    'ENOENT',
+    'SPILLWAY_PEER_CLOSED',
     'SPILLWAY_TIMEOUT',
     'E_OF_THE_FUTURE',
   ])('%s is retried', (code) => {
@@ -33,6 +36,8 @@ describe('a failure without a reply', () => {
     'ERR_SSL_WRONG_VERSION_NUMBER',
     'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED',
     'UND_ERR_INVALID_ARG',
+    'EACCES',
+    'EPROTOTYPE',
     'ERR_INVALID_CHAR',
   ])('%s needs a person', (code) => {
     expect(classifyFailure(failed(code))).toMatchObject({ outcome: 'hold' });

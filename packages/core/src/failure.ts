@@ -19,6 +19,9 @@ const words: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'connection timed out',
   EHOSTUNREACH: 'host unreachable',
   ENETUNREACH: 'network unreachable',
+  ECONNABORTED: 'connection given up',
+  ENOENT: 'nothing listens at that path',
+  SPILLWAY_PEER_CLOSED: 'connection closed by the destination',
   SPILLWAY_TIMEOUT: 'timed out waiting for the reply',
   ABORT_ERR: 'aborted',
 };
@@ -26,6 +29,11 @@ const words: Readonly<Record<string, string>> = {
 /** The peer is not who we were told to trust, or does not trust us; or what we were given cannot be sent at all. */
 const untrusted =
   /^(CERT_|ERR_TLS_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|CRL_|HOSTNAME_MISMATCH|INVALID_(CA|PURPOSE)|PATH_LENGTH|ERR_SSL_WRONG_VERSION|ERR_SSL_.*ALERT|ERR_OSSL_|UND_ERR_PRX_TLS)/;
+/** A person has to change a permission or the address. */
+const misplaced: Readonly<Record<string, string>> = {
+  EACCES: 'not allowed to connect',
+  EPROTOTYPE: 'the socket takes datagrams, not streams',
+};
 const unusable = /^(ERR_INVALID_|UND_ERR_INVALID_ARG|ERR_HTTP_INVALID)/;
 
 /** What an error thrown by a sender means for the batch that was being sent. */
@@ -38,6 +46,7 @@ export function classifyFailure(error: unknown): Verdict {
     if (code === undefined) continue;
     if (untrusted.test(code)) return { outcome: 'hold', reason: `TLS: certificate or protocol refused (${code})` };
     if (unusable.test(code)) return { outcome: 'hold', reason: `the request cannot be sent (${code})` };
+    if (misplaced[code]) return { outcome: 'hold', reason: `${misplaced[code]} (${code})` };
     return { outcome: 'retry', reason: words[code] ? `${words[code]} (${code})` : code };
   }
   return { outcome: 'retry', reason: 'no reply' };

@@ -50,6 +50,14 @@ export { type FlushReport, type Pipeline, pipeline } from './pipeline.js';
 export { plainReason } from './reason.js';
 export { type Runtime, sleep, systemRuntime, type Timer } from './runtime.js';
 export { imbalance, type Stats } from './stats.js';
+export { addressOf, type StreamAddress, type StreamSchemes, streamUrl } from './stream/address.js';
+export { type DatagramDefinition, datagramTransport } from './stream/datagram.js';
+export type { DatagramReply, DatagramWire } from './stream/datagram-sender.js';
+export { confirmFields, type StreamOptions, streamFields } from './stream/options.js';
+export { type Confirmation, plainProtocol, type StreamWire, type Taken } from './stream/plain.js';
+export { QuietWatch } from './stream/quiet-watch.js';
+export { type StreamDefinition, streamTransport } from './stream/transport.js';
+export type { SessionContext, StreamProtocol, StreamSession } from './stream/types.js';
 export type {
   AnyTransport,
   Idempotency,

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 import { SpillwayError } from '../errors.js';
 import type { SendSettings } from '../transport.js';
-import type { ContentEncoding, HttpWire } from './types.js';
+import type { ContentEncoding } from './types.js';
 
 /** Below this many bytes compression saves less than it costs. */
 const minBytes = 1024;
@@ -62,9 +62,11 @@ export function chooseEncoding(
 }
 
 /** Compresses wires and remembers the result as long as the wire lives. */
-export function wireCompressor(encoding: ContentEncoding | undefined): (wire: HttpWire) => Promise<Encoded> {
+export function wireCompressor(
+  encoding: ContentEncoding | undefined,
+): (wire: { readonly body: Buffer }) => Promise<Encoded> {
   const compress = encoding && compressors[encoding];
-  const done = new WeakMap<HttpWire, Promise<Encoded>>();
+  const done = new WeakMap<object, Promise<Encoded>>();
   return (wire) => {
     const { body } = wire;
     if (!compress || body.length < minBytes) return Promise.resolve({ body });

@@ -18,7 +18,8 @@ export function isHeader(name: string, value: string): boolean {
 const secretText = (doc: string) =>
   text({ doc, secret: true, pattern: headerValue, expected: 'a non-empty string without control characters' });
 
-const tls = object(
+/** The `tls` option of everything that can speak it. */
+export const tlsOptions = object(
   {
     ca: text({ doc: 'Certificates to trust instead of the well-known ones: PEM text, or the path of a file with it.' }),
     cert: text({ doc: 'Client certificate for mutual TLS: PEM text or a path.' }),
@@ -57,7 +58,7 @@ export function httpFields() {
     basicAuth: optional(basicAuth),
     bearerToken: secretText('Token for `Authorization: Bearer`.'),
     bearerTokenFile: text({ doc: 'File that holds the bearer token; read again when it changes or after a 401.' }),
-    tls: optional(tls),
+    tls: optional(tlsOptions),
     proxy: custom<string | false>({
       secret: true,
       expected: 'the URL of an HTTP proxy, or false for none',
