@@ -19,6 +19,7 @@ export type {
   HttpWire,
   SecretHeader,
 } from './http/types.js';
+export { LANES, type Lane } from './lane.js';
 export type { DropReason, Tally } from './ledger.js';
 export { parseOptions } from './options/parse.js';
 export { type PipelineInput, pipelineOptions } from './options/pipeline-options.js';
@@ -49,6 +50,13 @@ export { gatherOptions } from './options/sources.js';
 export { type FlushReport, type Pipeline, pipeline } from './pipeline.js';
 export { plainReason } from './reason.js';
 export { type Runtime, sleep, systemRuntime, type Timer } from './runtime.js';
+export type { DeadLetter, DeadLetterFile, DeadLetters } from './spool/dead-letters.js';
+export type { Drained } from './spool/drain.js';
+export type { EvictionReason, SpoolEvent, SpoolState } from './spool/events.js';
+export type { Call, Calls, FileSystem } from './spool/file-system.js';
+export { type SpoolOptions, spoolOptions } from './spool/options.js';
+export type { Receipt } from './spool/segment.js';
+export { createSpool, type LastBatch, Spool, type SpoolPorts, type SpoolStats } from './spool/spool.js';
 export { imbalance, type Stats } from './stats.js';
 export { addressOf, type StreamAddress, type StreamSchemes, streamUrl } from './stream/address.js';
 export { type DatagramDefinition, datagramTransport } from './stream/datagram.js';

@@ -1,0 +1,67 @@
+// A batch on its way into a segment: columns and bytes, compressed where that is asked for, with the numbers of its
+// header. Does not know where it will be written.
+
+import type { Batch } from '../batch.js';
+import { encodeColumns } from './columns.js';
+import { codecs, compress } from './compression.js';
+import type { Steps } from './file-system.js';
+import { type FrameType, maxPayloadBytes } from './frame.js';
+
+/** A frame before it has a place. */
+export interface PreparedFrame {
+  readonly type: FrameType;
+  readonly codec: number;
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+  readonly recordCount: number;
+  readonly rawLength: number;
+  readonly lineBytes: number;
+  readonly minTime: number;
+  readonly maxTime: number;
+  readonly maxLevel: number;
+  /** The payload. */
+  readonly chunks: readonly Buffer[];
+}
+
+/** Room that a frame needs beside the bytes of its batch, at most. */
+const margin = 2 ** 20;
+
+/** Whether a batch can be written as one frame. */
+export function fits(batch: Batch): boolean {
+  return batch.count > 0 && batch.bytes.length + 48 * batch.count + margin < maxPayloadBytes;
+}
+
+/** A batch to be written before anything else happens: its columns are not copied. */
+export function prepareNow(batch: Batch, type: FrameType): PreparedFrame {
+  return frameOf(batch, type, codecs.none, [encodeColumns(batch), batch.bytes]);
+}
+
+/** A batch to be written when its turn comes. */
+export function* prepare(batch: Batch, type: FrameType, codec: number): Steps<PreparedFrame> {
+  const columns = encodeColumns(batch);
+  if (codec === codecs.none) return frameOf(batch, type, codec, [Buffer.from(columns), batch.bytes]);
+  const raw = Buffer.concat([columns, batch.bytes]);
+  const small = yield* compress(codec, raw);
+  // Bytes that do not shrink are kept as they are.
+  if (small.length >= raw.length) return frameOf(batch, type, codecs.none, [raw]);
+  return { ...frameOf(batch, type, codec, [small]), rawLength: raw.length };
+}
+
+function frameOf(batch: Batch, type: FrameType, codec: number, chunks: readonly Buffer[]): PreparedFrame {
+  const { count, times, levels } = batch;
+  let minTime = times[0]!;
+  let maxTime = minTime;
+  let maxLevel = 0;
+  for (let i = 0; i < count; i++) {
+    const time = times[i]!;
+    const level = levels[i]!;
+    if (time < minTime) minTime = time;
+    else if (time > maxTime) maxTime = time;
+    if (level > maxLevel) maxLevel = level;
+  }
+  let rawLength = 0;
+  for (const chunk of chunks) rawLength += chunk.length;
+  const numbers = { firstSequence: batch.firstSequence, lastSequence: batch.sequence(count - 1), recordCount: count };
+  const lineBytes = batch.bytes.length;
+  return { type, codec, ...numbers, rawLength, lineBytes, minTime, maxTime, maxLevel, chunks };
+}

@@ -1,0 +1,168 @@
+// What the spool does with segments that are not being written: open and walk them, write their ack slots, delete them.
+
+import type { Core } from './core.js';
+import { attempt, call, codeOf, type Steps } from './file-system.js';
+import { ackSlotOffset, markOf } from './frame.js';
+import type { Segment } from './segment.js';
+import { add, copyOf, isNothing, type Tally, tally } from './tally.js';
+import { unitsOf } from './units.js';
+import { walk } from './walk.js';
+
+export class Shelf {
+  readonly #core: Core;
+  /** Segments with slots to write, or done with. */
+  readonly #touched = new Set<Segment>();
+  #flushing = false;
+  /** Told when a segment has left the books. */
+  discarded: (segment: Segment) => Steps<void> = function* () {};
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  /** Opens a segment for reading and, where the disk allows it, for its slots. */
+  *open(segment: Segment): Steps<number> {
+    if (segment.fd === undefined) {
+      try {
+        segment.fd = yield* call('open', segment.path, 'update');
+      } catch (error) {
+        if (codeOf(error) !== 'EROFS' && codeOf(error) !== 'EACCES') throw error;
+        segment.fd = yield* call('open', segment.path, 'read');
+      }
+    }
+    return segment.fd;
+  }
+
+  /** Makes a segment's units known. False where that is not possible now; what is lost is taken off the books. */
+  *load(segment: Segment): Steps<boolean> {
+    if (segment.units) return true;
+    if (segment.locked) return false;
+    try {
+      const fd = yield* this.open(segment);
+      const found = yield* walk(fd, segment.number, segment.recovered ? undefined : segment.size);
+      if (found.foreign) return this.lock(segment, 'format');
+      const cipher = yield* this.#core.keys.cipher(segment.header);
+      if (cipher === 'missing') return this.lock(segment, 'key');
+      segment.units = unitsOf(segment, found.frames);
+      this.#settleBooks(segment, found.lost, found.corruptBytes + found.tornBytes);
+      return true;
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error;
+      // Somebody deleted the file: nothing in it comes back.
+      const gone = copyOf(segment.waiting);
+      add(segment.waiting, gone, -1);
+      this.lose(segment, gone, 0);
+      segment.units = [];
+      return true;
+    }
+  }
+
+  /** Leaves a segment alone that cannot be read here. */
+  lock(segment: Segment, reason: 'format' | 'key' | 'codec'): false {
+    segment.locked = true;
+    this.#core.emit({ type: 'segmentLocked', segment: segment.path, reason });
+    return false;
+  }
+
+  /** Replaces the estimate of a recovered segment by what was found, and counts what is missing, once. */
+  #settleBooks(segment: Segment, lost: Tally, corruptBytes: number): void {
+    if (segment.walked) return;
+    segment.walked = true;
+    const found = tally();
+    for (const unit of segment.units!) if (unit.state !== 'settled') add(found, unit);
+    const booked = copyOf(segment.waiting);
+    add(segment.waiting, booked, -1);
+    add(segment.waiting, found);
+    if (segment.recovered) {
+      add(this.#core.counters.recovered, booked, -1);
+      add(this.#core.counters.recovered, found);
+      add(this.#core.counters.recovered, lost);
+      this.lose(segment, lost, corruptBytes);
+      return;
+    }
+    // Of a segment of our own, the books say what should be there.
+    add(booked, found, -1);
+    this.lose(segment, booked, corruptBytes);
+  }
+
+  /** Counts what is gone for good. */
+  lose(segment: Segment, gone: Tally, corruptBytes: number): void {
+    if (isNothing(gone) && corruptBytes === 0) return;
+    add(this.#core.counters.lost, gone);
+    this.#core.corruptBytes += corruptBytes;
+    this.#core.emit({ type: 'recordsLost', segment: segment.path, ...gone, corruptBytes });
+  }
+
+  /** Notes that a segment has slots to write or can be deleted. */
+  touch(segment: Segment): void {
+    this.#touched.add(segment);
+    if (this.#flushing || this.#core.disk.stalled) return;
+    this.#flushing = true;
+    this.#core.disk.run(() => this.flush()).catch(() => {});
+  }
+
+  /** Writes what was settled to the disk. What fails stays settled in memory and is tried again later. */
+  *flush(): Steps<void> {
+    try {
+      // A set's iteration reaches what is added meanwhile.
+      for (const segment of this.#touched) {
+        this.#touched.delete(segment);
+        if (segment.finished) yield* this.discard(segment);
+        else yield* this.writeSlots(segment);
+      }
+    } finally {
+      this.#flushing = false;
+    }
+  }
+
+  /** Writes the slots of one segment. */
+  *writeSlots(segment: Segment): Steps<void> {
+    if (segment.unsettled.size === 0) return;
+    try {
+      const fd = yield* this.open(segment);
+      for (const [offset, settled] of [...segment.unsettled]) {
+        yield* call('write', fd, [markOf(settled)], offset + ackSlotOffset);
+        segment.unsettled.delete(offset);
+      }
+    } catch {
+      // Losing an ack makes a duplicate, never a loss.
+    }
+  }
+
+  /** Takes a segment off the books and deletes its file; false where the file will not go. */
+  *discard(segment: Segment): Steps<boolean> {
+    const path = segment.path;
+    if (segment.fd !== undefined) {
+      const { fd } = segment;
+      segment.fd = undefined;
+      yield* attempt('close', fd);
+    }
+    try {
+      yield* call('remove', path);
+    } catch (error) {
+      // It stays on the books, with nothing left in it, and is tried again.
+      if (codeOf(error) !== 'ENOENT') return false;
+    }
+    this.#core.catalog.remove(segment);
+    this.#core.dirty.delete(segment);
+    this.#core.emit({ type: 'segmentDeleted', segment: path, diskBytes: segment.size });
+    yield* this.discarded(segment);
+    return true;
+  }
+
+  /** Lets go of what is not needed at the moment: descriptors and lists of units. */
+  *tidy(): Steps<void> {
+    for (const segment of [...this.#core.catalog.all()]) {
+      if (segment.finished) yield* this.discard(segment);
+      else if (segment.unsettled.size > 0) yield* this.writeSlots(segment);
+      const idle = !segment.active && segment.held === 0 && !this.#core.dirty.has(segment);
+      if (!idle || segment.unsettled.size > 0) continue;
+      segment.units = undefined;
+      if (segment.fd !== undefined) {
+        const { fd } = segment;
+        segment.fd = undefined;
+        yield* attempt('close', fd);
+      }
+    }
+  }
+}
