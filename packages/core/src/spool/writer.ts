@@ -4,8 +4,8 @@
 
 import { randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import { codecs } from './compression.js';
 import type { Lane } from '../lane.js';
+import { codecs } from './compression.js';
 import type { Directory } from './directory.js';
 import { type Key, SegmentCipher } from './encryption.js';
 import { attempt, call, type Steps, writeFully } from './file-system.js';
@@ -238,7 +238,8 @@ function place(open: Open, frame: PreparedFrame, { buffers, ...before }: Place):
   if (encrypt)
     stored = open.cipher!.encrypt(encodeFrameHeader({ ...rest, ...own, payloadCrc: 0 }), before.frameIndex, chunks);
   let payloadCrc = 0;
-  for (const chunk of stored) payloadCrc = crc32(chunk, payloadCrc);
+  // Of nothing, zlib returns 0 whatever came before.
+  for (const chunk of stored) if (chunk.length > 0) payloadCrc = crc32(chunk, payloadCrc);
   const header: FrameHeader = { ...rest, ...own, payloadCrc };
   buffers.push(encodeFrameHeader(header), ...stored);
   const pad = padding(storedLength);
