@@ -1,0 +1,44 @@
+import { batchOf, linesOf, logBatch } from '@spillway/testing';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { LineWriter } from './line-writer.js';
+
+const writer = new LineWriter();
+
+describe('a line writer', () => {
+  it('frames lines, whatever their sizes, as long as the framing keeps to its bound', () => {
+    fc.assert(
+      fc.property(
+        logBatch,
+        fc.array(fc.string({ unit: 'grapheme-ascii', maxLength: 12 }), { minLength: 1 }),
+        (batch, frames) => {
+          writer.start(batch, 12);
+          let expected = '';
+          for (let i = 0; i < batch.count; i++) {
+            const frame = frames[i % frames.length]!;
+            writer.text(frame);
+            writer.lines(batch.offsets[i]!, batch.offsets[i + 1]! - (i % 2));
+            expected += frame + linesOf(batch)[i] + (i % 2 ? '' : '\n');
+          }
+          expect(writer.finish().toString()).toBe(expected);
+        },
+      ),
+    );
+  });
+
+  it('gives its buffer away', () => {
+    const batch = batchOf(['{"a":1}']);
+    writer.start(batch, 0).lines(0, 8);
+    const first = writer.finish();
+    writer.start(batchOf(['{"b":2}']), 0).lines(0, 8);
+    expect(first.toString()).toBe('{"a":1}\n');
+    expect(writer.finish().toString()).toBe('{"b":2}\n');
+  });
+
+  it('refuses to write over lines that are still to be moved', () => {
+    const batch = batchOf(['{"a":1}', '{"b":2}']);
+    writer.start(batch, 1);
+    writer.text('123');
+    expect(() => writer.lines(0, 8)).toThrow(RangeError);
+  });
+});

@@ -1,0 +1,76 @@
+import { batchOf, logLine } from '@spillway/testing';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { LineWriter } from './line-writer.js';
+import { recordsWith, writeMembers } from './members.js';
+
+function spliced(line: string): string {
+  const batch = batchOf([line]);
+  const writer = new LineWriter().start(batch, 10);
+  writer.text('{"ours":1');
+  writeMembers(writer, batch.bytes, 0, batch.bytes.length - 1);
+  return writer.finish().toString();
+}
+
+describe('members', () => {
+  it('follow ours, untouched', () => {
+    fc.assert(
+      fc.property(logLine, (line) => {
+        const members = line.slice(1).trimStart();
+        const text = spliced(line);
+        expect(text).toBe(`{"ours":1${members === '}' ? '' : ','}${members}`);
+        expect(JSON.parse(text)).toEqual({ ours: 1, ...JSON.parse(line) });
+      }),
+    );
+  });
+
+  it.each([
+    ['{}', '{"ours":1}'],
+    ['{ \t}', '{"ours":1}'],
+    [' { "b":2}', '{"ours":1,"b":2}'],
+  ])('of %j', (line, whole) => {
+    expect(spliced(line)).toBe(whole);
+  });
+
+  it.each(['plain text', '[1]', '"{}"', ''])('of %j are none', (line) => {
+    expect(() => spliced(line)).toThrow('not a JSON object');
+  });
+});
+
+describe('a member of a name', () => {
+  const flagsOf = (...lines: string[]) => {
+    const flags = recordsWith(batchOf(lines), 'at');
+    return flags && [...flags];
+  };
+
+  it('is found at the top level only', () => {
+    expect(flagsOf('{"a":1}', '{"b":2}')).toBeUndefined();
+    expect(flagsOf('{"at":1}', '{"b":2}', '{"b":2,"at" : 1}')).toEqual([1, 0, 1]);
+    expect(
+      flagsOf('{"b":{"at":1}}', '{"b":[{"at":1}]}', '{"b":"at"}', '{"b":["at"]}', '{"b":"\\"at"}'),
+    ).toBeUndefined();
+    expect(flagsOf('{"b":{"at":1},"at":2}', '{"b":"x\\\\","at":1}', '{"b":"}}","at":1}')).toEqual([1, 1, 1]);
+    expect(flagsOf('{"b":"\\"at\\":1"}', '{"b":"{\\"at\\":1}","c":1}')).toBeUndefined();
+  });
+
+  it('is found exactly where the parsed object has it', () => {
+    const key = fc.constantFrom('at', 'b', 'a"t', 'at\\', '"at"');
+    const { object } = fc.letrec<{ object: Record<string, unknown>; value: unknown }>((tie) => ({
+      object: fc.dictionary(key, tie('value'), { maxKeys: 3, noNullPrototype: true }),
+      value: fc.oneof(
+        { depthSize: 'small' },
+        key,
+        fc.constant(1),
+        fc.array(tie('value'), { maxLength: 2 }),
+        tie('object'),
+      ),
+    }));
+    fc.assert(
+      fc.property(fc.array(object, { minLength: 1, maxLength: 6 }), (objects) => {
+        const flags = flagsOf(...objects.map((each) => JSON.stringify(each))) ?? objects.map(() => 0);
+        expect(flags).toEqual(objects.map((each) => Number(Object.hasOwn(each, 'at'))));
+      }),
+      { numRuns: 500 },
+    );
+  });
+});

@@ -1,0 +1,81 @@
+// JSON objects without parsing: our own members before the logger's, and which records already have a member.
+// In: bytes of lines, each one JSON object, as the pipeline lets them through. Out: bytes, or flags.
+
+import type { Batch } from '@spillway/core';
+import type { LineWriter } from './line-writer.js';
+
+const quote = 0x22;
+const backslash = 0x5c;
+const comma = 0x2c;
+const colon = 0x3a;
+const open = 0x7b;
+const close = 0x7d;
+const openList = 0x5b;
+const closeList = 0x5d;
+
+/**
+ * Ends an object that was begun, as in `{"a":1`, with the members of the line [from, to), of which there may be none.
+ * Adds no byte to the line.
+ * @throws TypeError for a line that is no JSON object; the pipeline lets none through
+ */
+export function writeMembers(writer: LineWriter, source: Buffer, from: number, to: number): void {
+  const first = afterSpace(source, from, to);
+  if (source[first] !== open) throw new TypeError('the line is not a JSON object');
+  const members = afterSpace(source, first + 1, to);
+  if (source[members] !== close) writer.byte(comma);
+  writer.lines(members, to);
+}
+
+/**
+ * Which records have a member of that name at their top level, as flags; undefined when none has, which one search
+ * through the bytes tells: a fast one where the name begins with a byte that is rare in logs. Names written with
+ * escapes are not recognized.
+ */
+export function recordsWith(batch: Batch, name: string): Uint8Array | undefined {
+  // Without the quote before it: searches run from first byte to first byte, and JSON is full of quotes.
+  const needle = Buffer.from(`${name}"`);
+  const { bytes, offsets, count } = batch;
+  let flags: Uint8Array | undefined;
+  let record = 0;
+  for (let hit = bytes.indexOf(needle); hit >= 0; ) {
+    while (offsets[record + 1]! <= hit) record++;
+    let from = hit + 1;
+    if (isMember(bytes, offsets[record]!, hit - 1, needle.length + 1)) {
+      flags ??= new Uint8Array(count);
+      flags[record] = 1;
+      from = offsets[record + 1]!;
+    }
+    hit = bytes.indexOf(needle, from);
+  }
+  return flags;
+}
+
+/** Whether a quote at `hit` begins a name of the object that starts at `start`, and not text or a deeper name. */
+function isMember(bytes: Buffer, start: number, hit: number, length: number): boolean {
+  if (bytes[hit] !== quote) return false;
+  let depth = 0;
+  for (let at = start; at < hit; at++) {
+    const byte = bytes[at];
+    if (byte === quote) {
+      at = endOfString(bytes, at);
+      if (at > hit) return false;
+    } else if (byte === open || byte === openList) depth++;
+    else if (byte === close || byte === closeList) depth--;
+  }
+  return depth === 1 && bytes[afterSpace(bytes, hit + length, bytes.length)] === colon;
+}
+
+/** The position of the quote that ends the string which begins at `at`. */
+function endOfString(bytes: Buffer, at: number): number {
+  for (let i = at + 1; i < bytes.length; i++) {
+    if (bytes[i] === backslash) i++;
+    else if (bytes[i] === quote) return i;
+  }
+  return bytes.length;
+}
+
+function afterSpace(bytes: Buffer, from: number, to: number): number {
+  let at = from;
+  while (at < to && (bytes[at] === 0x20 || bytes[at] === 0x09 || bytes[at] === 0x0d)) at++;
+  return at;
+}

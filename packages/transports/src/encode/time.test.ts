@@ -1,0 +1,48 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ByteWriter } from './byte-writer.js';
+import { writeDecimal, writeIso, writeSeconds } from './time.js';
+
+const written = (write: (writer: ByteWriter) => void) => {
+  const writer = new ByteWriter().reset();
+  write(writer);
+  return writer.view().toString();
+};
+const instant = fc.integer({ min: 0, max: 253_402_300_799_999 });
+
+describe('times', () => {
+  it('are what Date writes, whatever came before', () => {
+    fc.assert(
+      fc.property(fc.array(instant, { minLength: 1, maxLength: 5 }), (times) => {
+        for (const ms of times) expect(written((w) => writeIso(w, ms))).toBe(new Date(ms).toISOString());
+      }),
+    );
+  });
+
+  it('are decimal seconds without an exponent', () => {
+    fc.assert(
+      fc.property(instant, (ms) => {
+        const text = written((w) => writeSeconds(w, ms));
+        expect(text).toMatch(/^\d+\.\d{3}$/);
+        expect(BigInt(text.replace('.', ''))).toBe(BigInt(ms));
+      }),
+    );
+  });
+
+  it.each([
+    [-1, '1970-01-01T00:00:00.000Z'],
+    [Number.NaN, '1970-01-01T00:00:00.000Z'],
+    [1.9, '1970-01-01T00:00:00.001Z'],
+    [8e15, '9999-12-31T23:59:59.999Z'],
+  ])('stay plain for %d', (ms, iso) => {
+    expect(written((w) => writeIso(w, ms))).toBe(iso);
+  });
+
+  it('numbers are written as String does', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.maxSafeNat(), fc.nat(), fc.constantFrom(0, 9, 10, 2 ** 31, 2 ** 53 - 1)), (value) => {
+        expect(written((w) => writeDecimal(w, value))).toBe(String(value));
+      }),
+    );
+  });
+});
