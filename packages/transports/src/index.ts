@@ -1,5 +1,6 @@
 // The public API of @spillway/transports, one screen.
 
+export { type ElasticsearchOptions, elasticsearch } from './elasticsearch.js';
 export { type HttpTransportOptions, http } from './http.js';
 export { type LokiOptions, loki } from './loki.js';
 export { registry, type TransportEntry } from './registry.js';

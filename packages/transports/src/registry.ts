@@ -3,6 +3,7 @@
 
 import type { AnyTransport, OptionDoc, Schema } from '@spillway/core';
 import { describe } from '@spillway/core';
+import { elasticsearch, elasticsearchOptions, elasticsearchTraits } from './elasticsearch.js';
 import { http, httpOptions, httpTraits } from './http.js';
 import { loki, lokiOptions, lokiTraits } from './loki.js';
 import { stdout, stdoutOptions, stdoutTraits } from './stdout.js';
@@ -25,6 +26,7 @@ function entry<O>(factory: (options: O) => AnyTransport, schema: Schema<unknown>
 
 /** Name → transport. */
 export const registry: Readonly<Record<string, TransportEntry>> = {
+  elasticsearch: entry(elasticsearch, elasticsearchOptions, elasticsearchTraits),
   http: entry(http, httpOptions, httpTraits),
   loki: entry(loki, lokiOptions, lokiTraits),
   stdout: entry(stdout, stdoutOptions, stdoutTraits),

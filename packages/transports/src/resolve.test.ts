@@ -31,7 +31,7 @@ describe('a target', () => {
 
   it.each([
     ['lokki', "did you mean 'loki'?"],
-    ['toString', 'Known are: http, loki'],
+    ['toString', 'Known are: '],
     ['./own.js', 'loadTransport'],
     [['loki'], 'loki.url'],
     [[], 'Expected `to` to be'],
