@@ -19,6 +19,8 @@ const alive = new Set<ChildProcess>();
 process.on('exit', () => {
   for (const child of alive) child.kill('SIGKILL');
 });
+// The test runner ends its workers by this signal, which alone would skip the `exit` handlers, here and elsewhere.
+process.once('SIGTERM', () => process.exit(143));
 
 export class Daemon {
   readonly #child: ChildProcess;
