@@ -1,1 +1,8 @@
-export {};
+// The public API of @spillway/pino. The default export is for pino alone, which loads it by this package's name.
+
+export type { FlushReport, Stats } from '@spillway/core';
+export { type InProcessStream, spillway } from './in-process.js';
+export type { StreamOptions, TargetOptions } from './options.js';
+export { type Closable, closeOnSignal } from './signals.js';
+export { stats, type WorkerTransport } from './worker-stats.js';
+export { default } from './worker-target.js';

@@ -1,0 +1,64 @@
+// The end of the process, for streams that live on the main thread.
+// In: streams. Out: at a natural end ('beforeExit'), what they hold is delivered first; at 'exit', where only
+// synchronous code runs, what cannot be delivered any more is said in one line on stderr.
+// Invariants: one listener a process for each event, however many streams; the exit code is never touched.
+
+import { writeSync } from 'node:fs';
+import type { Stats } from '@spillway/core';
+
+/** A stream that wants to leave in order. */
+export interface Departure {
+  stats(): Stats;
+  /** Resolves when what was written is settled, or the close deadline has passed. */
+  settled(): Promise<void>;
+  once(event: 'close', listener: () => void): unknown;
+}
+
+const departing = new Set<Departure>();
+/** How much each stream had accepted when it was last waited for: once waited in vain is enough. */
+const waitedFor = new WeakMap<Departure, number>();
+
+/** Lets a stream deliver at the natural end of the process, until it is closed. */
+export function onDeparture(stream: Departure): void {
+  if (departing.size === 0) {
+    process.on('beforeExit', deliver);
+    process.on('exit', confess);
+  }
+  departing.add(stream);
+  stream.once('close', () => {
+    departing.delete(stream);
+    if (departing.size > 0) return;
+    process.off('beforeExit', deliver);
+    process.off('exit', confess);
+  });
+}
+
+function unsent({ queued, inFlight }: Stats): number {
+  return queued.records + inFlight.records;
+}
+
+/** Node emits 'beforeExit' again when the loop runs dry again, so each stream is waited for only while it has news. */
+function deliver(): void {
+  for (const stream of departing) {
+    const stats = stream.stats();
+    if (unsent(stats) === 0 || waitedFor.get(stream) === stats.accepted.records) continue;
+    waitedFor.set(stream, stats.accepted.records);
+    void stream.settled();
+  }
+}
+
+function confess(): void {
+  for (const stream of departing) {
+    const stats = stream.stats();
+    const records = unsent(stats);
+    if (records === 0) continue;
+    try {
+      writeSync(
+        2,
+        `spillway: the process ended with ${records} records unsent to ${stats.transport} (${stats.destination})\n`,
+      );
+    } catch {
+      // stderr is closed: there is nobody to tell.
+    }
+  }
+}

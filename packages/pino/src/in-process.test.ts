@@ -1,0 +1,137 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { Batch } from '@spillway/core';
+import pino from 'pino';
+import { expect, it } from 'vitest';
+import { spillway } from './in-process.js';
+import type { StreamOptions } from './options.js';
+
+/** A destination in memory that keeps every batch, or never answers. */
+function destination({ answers = true } = {}) {
+  const batches: Batch[] = [];
+  const transport = {
+    name: 'memory',
+    destination: 'this process',
+    limits: { maxBytes: 2 ** 20, maxRecords: 10_000, maxRecordBytes: 2 ** 18, overheadBytes: 0 },
+    idempotency: 'none' as const,
+    encode: (batch: Batch) => batch,
+    sizeOf: (wire: Batch) => wire.bytes.length,
+    classify: () => ({ outcome: 'ack' as const }),
+    open: () => ({
+      async send(wire: Batch, signal: AbortSignal) {
+        if (!answers) await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+        batches.push(wire);
+      },
+      async close() {},
+    }),
+  };
+  const records = () =>
+    batches.flatMap((batch) =>
+      Array.from({ length: batch.count }, (_, i) => ({
+        ...(batch.fields(i) as { level: number | string; msg: string; i?: number }),
+        readLevel: batch.levels[i],
+        readTime: batch.times[i],
+      })),
+    );
+  return { to: transport, records };
+}
+
+it('delivers what pino logged, in order, once closed', async () => {
+  const { to, records } = destination();
+  const stream = spillway({ to });
+  const log = pino(stream);
+  for (let i = 0; i < 2000; i++) log.info({ i }, 'hello');
+  const { settled, stats } = await stream.close();
+  expect(settled).toBe(true);
+  expect(stats.acked.records).toBe(2000);
+  expect(records().map(({ i }) => i)).toEqual(Array.from({ length: 2000 }, (_, i) => i));
+});
+
+it("calls pino's flush back when the records are delivered", async () => {
+  const { to, records } = destination();
+  const stream = spillway({ to, batch: { lingerMs: 3_600_000 } });
+  const log = pino(stream);
+  log.info('first');
+  await new Promise((resolve) => log.flush(resolve));
+  expect(records().map(({ msg }) => msg)).toEqual(['first']);
+  await stream.close();
+});
+
+it("learns pino's custom levels, also where lines carry labels", async () => {
+  const { to, records } = destination();
+  const stream = spillway({ to });
+  const log = pino(
+    { customLevels: { audit: 35 }, formatters: { level: (label) => ({ level: label.toUpperCase() }) } },
+    stream,
+  );
+  log.audit('who did what');
+  log.error('broken');
+  await stream.close();
+  expect(records()).toMatchObject([
+    { level: 'AUDIT', readLevel: 35 },
+    { level: 'ERROR', readLevel: 50 },
+  ]);
+});
+
+it.each([
+  ['numbers', pino.stdTimeFunctions.epochTime],
+  ['seconds', pino.stdTimeFunctions.unixTime],
+  ['ISO', pino.stdTimeFunctions.isoTime],
+  ['ISO with nanoseconds', pino.stdTimeFunctions.isoTimeNano],
+])('reads times as %s', async (_, timestamp) => {
+  const { to, records } = destination();
+  const stream = spillway({ to });
+  const before = Date.now();
+  pino({ timestamp }, stream).info('now');
+  await stream.close();
+  expect(records()[0]!.readTime).toBeGreaterThanOrEqual(Math.floor(before / 1000) * 1000);
+  expect(records()[0]!.readTime).toBeLessThanOrEqual(Date.now());
+});
+
+it('counts what is still buffered, and is bounded while the destination hangs', async () => {
+  const { to } = destination({ answers: false });
+  const stream = spillway({ to, queue: { maxBytes: '128kb' }, close: { deadlineMs: 10 }, warnings: 'off' });
+  const log = pino(stream);
+  for (let i = 0; i < 5000; i++) log.info({ i }, 'hello');
+  const { accepted, queued, inFlight, dropped } = stream.stats();
+  expect(accepted.records).toBe(5000);
+  expect(queued.bytes + inFlight.bytes).toBeLessThanOrEqual(128 * 1024);
+  expect(accepted.records - dropped.records).toBe(queued.records + inFlight.records);
+  const { settled, stats } = await stream.close();
+  expect(settled).toBe(false);
+  expect(stats.dropped.records).toBe(5000);
+});
+
+it('is a Writable that Node can pipe into, and ends when everything is delivered', async () => {
+  const { to, records } = destination();
+  const stream = spillway({ to });
+  await pipeline(Readable.from(['{"level":30,"msg":"a"}\n{"lev', 'el":30,"msg":"b"}\n']), stream);
+  expect(records().map(({ msg }) => msg)).toEqual(['a', 'b']);
+});
+
+it('closes at the end of an `await using` block', async () => {
+  const { to, records } = destination();
+  {
+    await using stream = spillway({ to });
+    pino(stream).info('last words');
+  }
+  expect(records().map(({ msg }) => msg)).toEqual(['last words']);
+});
+
+it('refuses writes after the end like any Writable', async () => {
+  const { to } = destination();
+  const stream = spillway({ to });
+  await stream.close();
+  const refused = new Promise((resolve) => stream.once('error', resolve));
+  stream.write('late\n');
+  expect(await refused).toMatchObject({ code: expect.stringMatching(/ERR_STREAM/) });
+});
+
+it('names every wrong option at once', () => {
+  const options = { batch: { lingerMS: 5 }, queue: { maxBytes: '32 parsecs' } } as unknown as StreamOptions;
+  expect(() => spillway(options)).toThrowErrorMatchingInlineSnapshot(`
+    [SpillwayError: Expected \`to\` to be a transport's name and its options, as in ['loki', { url: 'http://loki:3100' }], got nothing
+    Expected \`queue.maxBytes\` to be a number of bytes or a string such as '512kb' or '32mb', >= '64kb', got '32 parsecs' (string)
+    Unknown option \`batch.lingerMS\`: did you mean \`batch.lingerMs\`? Expected one of maxBytes, maxRecords, lingerMs]
+  `);
+});

@@ -1,0 +1,88 @@
+// The in-process stream: `pino(spillway(options))`. No worker thread and nothing loaded by name at run time, so that it
+// survives every bundler and runs where threads do not.
+// In: a line for each log call. Out: the pipeline, once per turn of the event loop or at 64 KiB, whichever is first.
+// Invariant: at most 64 KiB and one line wait here; everything else is in the pipeline's bounded queue.
+
+import { pipeline, type Stats } from '@spillway/core';
+import { resolveTransport } from '@spillway/transports';
+import { type Departure, onDeparture } from './departure.js';
+import { planStream, type StreamOptions } from './options.js';
+import { PipelineStream } from './pipeline-stream.js';
+import { closeOnSignal } from './signals.js';
+
+const HAND_OVER_CHARS = 65_536;
+
+/** The in-process stream. */
+export class InProcessStream extends PipelineStream implements Departure {
+  private buffered = '';
+  private scheduled = false;
+
+  /** Hands what is buffered to the pipeline, at once. Does not wait for delivery: see `flush`. */
+  flushSync(): void {
+    if (this.buffered === '') return;
+    const chunk = this.buffered;
+    this.buffered = '';
+    this.pipeline.write(chunk);
+  }
+
+  override flush(callback?: (error?: Error | null) => void): void {
+    this.flushSync();
+    super.flush(callback);
+  }
+
+  override stats(): Stats {
+    this.flushSync();
+    return super.stats();
+  }
+
+  override _final(callback: (error?: Error | null) => void): void {
+    this.flushSync();
+    super._final(callback);
+  }
+
+  override close(): ReturnType<PipelineStream['close']> {
+    this.flushSync();
+    return super.close();
+  }
+
+  /** Resolves when what was written is settled, or the close deadline has passed. */
+  async settled(): Promise<void> {
+    this.flushSync();
+    await this.pipeline.flush();
+  }
+
+  protected override take(chunk: string | Uint8Array): void {
+    if (typeof chunk !== 'string') {
+      this.flushSync();
+      this.pipeline.write(chunk);
+      return;
+    }
+    this.buffered += chunk;
+    if (this.buffered.length >= HAND_OVER_CHARS) this.flushSync();
+    else if (!this.scheduled) {
+      this.scheduled = true;
+      setImmediate(this.tick);
+    }
+  }
+
+  private readonly tick = (): void => {
+    this.scheduled = false;
+    this.flushSync();
+  };
+}
+
+/**
+ * A stream for `pino(spillway(options))` that ships from this thread.
+ * At a natural end of the process it delivers what is queued, within `close.deadlineMs`. After `process.exit` and
+ * uncaught exceptions nothing can be sent any more from here: use the worker target, or await `close()` first.
+ * @throws SpillwayError `SPILLWAY_OPTIONS_INVALID`
+ * @example
+ * const log = pino(spillway({ to: ['http', { url: 'http://127.0.0.1:4600/ingest' }] }))
+ */
+export function spillway(options: StreamOptions): InProcessStream {
+  const plan = planStream(options);
+  const stream = new InProcessStream(pipeline(resolveTransport(plan.to), plan.pipeline));
+  onDeparture(stream);
+  if (plan.shutdown === 'auto') closeOnSignal(stream);
+  return stream;
+}

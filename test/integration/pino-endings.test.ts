@@ -1,0 +1,95 @@
+// How a process ends must not decide whether its last records arrive, nor may they change how it ends.
+
+import { type Receiver, receiver } from '@spillway/testing/receiver';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { launch } from './pino/launch.js';
+
+let target: Receiver;
+
+beforeAll(async () => {
+  target = await receiver();
+});
+beforeEach(async () => {
+  await target.mode({ kind: 'ok' });
+  await target.clear();
+});
+afterAll(() => target?.close());
+
+const options = () => ({ to: ['http', { url: `${target.url}/logs` }] });
+const arrived = () => target.received(1000, 10_000);
+
+describe('the worker target delivers what was logged when the process', () => {
+  it.each([
+    ['exits before the worker is up', { code: 7, signal: null }],
+    ['exits right after logging', { code: 7, signal: null }],
+    ['ends by itself', { code: 7, signal: null }],
+    ['throws right after logging', { code: 1, signal: null }],
+    ['rejects right after logging', { code: 1, signal: null }],
+    ['logs the exception, then exits as pino advises', { code: 7, signal: null }],
+    ['flushes, then is killed', { code: null, signal: 'SIGKILL' }],
+  ])('%s', async (scenario, ending) => {
+    expect(await launch(scenario, options()).ended).toMatchObject(ending);
+    expect(await arrived()).toMatchObject({ unique: 1000, duplicates: 0 });
+  });
+
+  it.each([
+    ['closes on SIGTERM', { code: null, signal: 'SIGTERM' }],
+    ['has its own SIGTERM listener beside ours', { code: 7, signal: null }],
+  ])('%s', async (scenario, ending) => {
+    const app = launch(scenario, options());
+    expect(await app.told()).toBe('logged');
+    app.child.kill('SIGTERM');
+    expect(await app.ended).toMatchObject(ending);
+    expect(await arrived()).toMatchObject({ unique: 1000, duplicates: 0 });
+  });
+
+  it('exits right after logging to a destination that fails at first', async () => {
+    await target.mode({ kind: 'status', status: 503, requests: 2 });
+    const { code } = await launch('exits right after logging', options()).ended;
+    expect(code).toBe(7);
+    expect(await arrived()).toMatchObject({ unique: 1000, faulted: 2 });
+  });
+});
+
+it('a destination that is down delays the exit by no more than the deadline, and the loss is said', async () => {
+  await target.mode({ kind: 'refuse' });
+  const began = performance.now();
+  const app = launch('exits right after logging', { ...options(), close: { deadlineMs: 300 } });
+  const { code, stderr } = await app.ended;
+  expect(code).toBe(7);
+  // Far below pino's own ten seconds, with room for a busy machine.
+  expect(performance.now() - began).toBeLessThan(8000);
+  expect(stderr).toMatch(/^spillway: dropped records for http \(.*\): closed, 1000 so far$/m);
+});
+
+describe('the in-process stream', () => {
+  it('delivers at a natural end', async () => {
+    expect(await launch('in process, ends by itself', options()).ended).toMatchObject({ code: 0, stderr: '' });
+    expect(await arrived()).toMatchObject({ unique: 1000, duplicates: 0 });
+  });
+
+  it('says what process.exit cut off, and leaves the exit code alone', async () => {
+    const { code, stderr } = await launch('in process, exits right after logging', options()).ended;
+    expect(code).toBe(7);
+    expect(stderr).toMatch(/^spillway: the process ended with 1000 records unsent to http \(.*\)$/m);
+  });
+
+  it('gives up at a natural end when the destination stays down', async () => {
+    await target.mode({ kind: 'refuse' });
+    const short = { ...options(), close: { deadlineMs: 300 } };
+    const { code, stderr } = await launch('in process, ends by itself', short).ended;
+    expect(code).toBe(0);
+    expect(stderr).toContain('the process ended with 1000 records unsent');
+  });
+
+  it.each([
+    ['in process, shutdown auto', { code: null, signal: 'SIGTERM' }],
+    ['in process, shutdown auto beside a listener of the application', { code: 7, signal: null }],
+  ])('%s', async (scenario, ending) => {
+    const app = launch(scenario, options());
+    expect(await app.told()).toBe('logged');
+    app.child.kill('SIGTERM');
+    expect(await app.ended).toMatchObject(ending);
+    expect(await arrived()).toMatchObject({ unique: 1000, duplicates: 0 });
+  });
+});

@@ -1,0 +1,61 @@
+// Runs an application of `app.mjs` in a process of its own, against the built packages.
+
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+const file = fileURLToPath(new URL('app.mjs', import.meta.url));
+const DEADLINE_MS = 60_000;
+
+/** An application that runs. */
+export interface Application {
+  readonly child: ChildProcess;
+  /** The next thing that it tells; rejects when it ends instead. */
+  told<T = unknown>(): Promise<T>;
+  /** How it ended. */
+  readonly ended: Promise<Ending>;
+}
+
+/** How a process ended. */
+interface Ending {
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly stderr: string;
+}
+
+/** Starts a scenario with Spillway options. */
+export function launch(scenario: string, options: unknown, { records = 1000 }: { records?: number } = {}): Application {
+  const child = fork(file, [scenario], {
+    env: { ...process.env, OPTIONS: JSON.stringify(options), RECORDS: String(records) },
+    execArgv: [],
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  });
+  let stderr = '';
+  child.stderr?.on('data', (chunk) => {
+    stderr += chunk;
+  });
+  const messages: unknown[] = [];
+  let arrived = () => {};
+  let over = false;
+  child.on('message', (message) => {
+    messages.push(message);
+    arrived();
+  });
+  const timer = setTimeout(() => child.kill('SIGKILL'), DEADLINE_MS);
+  const ended = once(child, 'close').then(([code, signal]) => {
+    clearTimeout(timer);
+    over = true;
+    arrived();
+    return { code, signal, stderr } as Ending;
+  });
+  const told = async <T>() => {
+    while (messages.length === 0) {
+      if (over) throw new Error(`${scenario}: ended without a word\n${(await ended).stderr}`);
+      await new Promise<void>((resolve) => {
+        arrived = resolve;
+      });
+    }
+    return messages.shift() as T;
+  };
+  return { child, told, ended };
+}
