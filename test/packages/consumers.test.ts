@@ -1,0 +1,95 @@
+// Applications that installed the packed tarballs, on every supported line of Node: the records must arrive.
+
+import { execFile } from 'node:child_process';
+import { cp } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { type Receiver, receiver } from '@spillway/testing/receiver';
+import { build } from 'esbuild';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { install, nodeBinary, packAll, sizeOf, temporaryDirectory } from './tarballs.js';
+
+const run = promisify(execFile);
+const consumers = fileURLToPath(new URL('consumers', import.meta.url));
+const MAX_INSTALLED_BYTES = 6e6;
+
+let workplace: Awaited<ReturnType<typeof temporaryDirectory>>;
+let tarballs: Record<string, string>;
+let project: string;
+let target: Receiver;
+
+/** Runs a program of the consumers' project and waits for all its records. */
+async function delivers(node: string, file: string): Promise<void> {
+  await target.clear();
+  const { stderr } = await run(node, [file], { env: { RECEIVER_URL: target.url }, timeout: 60_000 });
+  expect(stderr).toBe('');
+  expect(await target.received(1000, 30_000)).toMatchObject({ unique: 1000, duplicates: 0 });
+}
+
+beforeAll(async () => {
+  workplace = await temporaryDirectory('packages');
+  tarballs = Object.fromEntries((await packAll(workplace.path)).map(({ name, file }) => [name, file]));
+  project = join(workplace.path, 'project');
+  await install(project, [
+    ...['core', 'transports', 'pino'].map((name) => tarballs[`@spillway/${name}`]!),
+    'pino@^10',
+    'typescript@^6',
+    '@types/node@^20',
+  ]);
+  await cp(consumers, project, { recursive: true });
+  await run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', '.'], { cwd: project }).catch((error) => {
+    throw new Error(`the typed consumer does not compile:\n${(error as { stdout: string }).stdout}`);
+  });
+  target = await receiver();
+});
+
+afterAll(async () => {
+  await target?.close();
+  await workplace?.dispose();
+});
+
+describe.each(['20.18.1', '22', '24', '26'])('Node %s', (version) => {
+  it.each(['esm.mjs', 'cjs.cjs', 'built/typed.mjs'])('runs %s', async (file) => {
+    await delivers(await nodeBinary(version), join(project, file));
+  });
+});
+
+it('the in-process stream survives a bundler, as one file away from any node_modules', async () => {
+  const outfile = join(workplace.path, 'bundled', 'bundle.mjs');
+  const entry = `
+    import { spillway } from '@spillway/pino';
+    import { http } from '@spillway/transports/http';
+    import pino from 'pino';
+    const stream = spillway({ to: http({ url: process.env.RECEIVER_URL + '/bundled' }) });
+    const log = pino(stream);
+    for (let i = 0; i < 1000; i++) log.info({ i }, 'bundled');
+  `;
+  await build({
+    stdin: { contents: entry, resolveDir: project, loader: 'js' },
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    logLevel: 'silent',
+    // What esbuild's own documentation advises for CommonJS dependencies in an ESM bundle.
+    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+  });
+  await delivers(process.execPath, outfile);
+});
+
+it('the pino package and all that it needs stay small', async () => {
+  const directory = join(workplace.path, 'size');
+  await install(directory, [
+    ...['core', 'transports', 'pino'].map((name) => tarballs[`@spillway/${name}`]!),
+    'pino@^10',
+  ]);
+  const total = await sizeOf(join(directory, 'node_modules'));
+  const parts = await Promise.all(
+    ['undici', 'pino', '@spillway'].map(
+      async (name) => `${name} ${((await sizeOf(join(directory, 'node_modules', name))) / 1e6).toFixed(2)}`,
+    ),
+  );
+  console.info(`@spillway/pino installed: ${(total / 1e6).toFixed(2)} MB (${parts.join(', ')})`);
+  expect(total).toBeLessThan(MAX_INSTALLED_BYTES);
+});

@@ -1,0 +1,16 @@
+// An ESM application: 500 records through the worker target, 500 through the in-process stream.
+import { spillway, stats } from '@spillway/pino';
+import { http } from '@spillway/transports/http';
+import pino from 'pino';
+
+const url = process.env.RECEIVER_URL;
+const transport = pino.transport({ target: '@spillway/pino', options: { to: ['http', { url: `${url}/worker` }] } });
+const worker = pino(transport);
+for (let i = 0; i < 500; i++) worker.info({ i }, 'from the worker');
+await new Promise((resolve) => worker.flush(resolve));
+const [counted] = await stats(transport);
+if (counted.acked.records !== 500) throw new Error(`acked ${counted.acked.records}`);
+
+const stream = spillway({ to: http({ url: `${url}/stream` }) });
+const log = pino(stream);
+for (let i = 500; i < 1000; i++) log.info({ i }, 'from the stream');
