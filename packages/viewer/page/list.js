@@ -3,7 +3,7 @@
 
 /** @typedef {import('./feed.js').Item} Item */
 
-export const ROW_HEIGHT = 30;
+const ROW_HEIGHT = 30;
 const OVERSCAN = 12;
 
 /**

@@ -42,7 +42,10 @@ function summary(record, name, text) {
     element('span', 'text', [
       element('span', 'message', text),
       ...preview(record).map(([key, value]) =>
-        element('span', 'pair', [element('span', 'key', key), element('span', 'value', value)]),
+        element('span', key === '' ? 'pair exchange' : 'pair', [
+          key === '' ? null : element('span', 'key', key),
+          element('span', 'value', value),
+        ]),
       ),
     ]),
   ];
