@@ -3,13 +3,14 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const conditions = ['spillway-source', 'node', 'import', 'module', 'default'];
+// No 'import' and no 'module': these reach Node as well, whose `require` would then load what is not meant for it.
+const conditions = ['spillway-source', 'node'];
 
 function project(name: string, include: string[], timeoutMs: number) {
   return {
     root,
     resolve: { conditions },
-    ssr: { resolve: { conditions, externalConditions: ['node', 'import', 'default'] } },
+    ssr: { resolve: { conditions, externalConditions: ['node'] } },
     test: {
       name,
       include,

@@ -1,0 +1,110 @@
+// The application's own way to the context of the running request. In: calls from anywhere during a request. Out: fields on its
+// lines and its record. Invariant: outside of a request nothing happens and nothing is thrown.
+
+import { createRedaction, type Redaction } from '../redaction/redaction.js';
+import { storage } from '../shared.js';
+import { type Fields, RequestContext } from './request-context.js';
+import { parseTraceparent, type TraceContext } from './trace-context.js';
+
+/** What can be read of the context of the running request. */
+export interface CurrentContext {
+  readonly requestId: string | undefined;
+  readonly trace: TraceContext | undefined;
+  readonly fields: Readonly<Fields>;
+}
+
+/** The context of the running request; `undefined` outside of one. */
+export function requestContext(): CurrentContext | undefined {
+  const context = storage.getStore();
+  return context && { requestId: context.requestId, trace: context.trace, fields: { ...context.fields } };
+}
+
+/**
+ * Adds fields to every later line of the running request and to its record.
+ *
+ * Values are copied at once, without secrets, at most 16 KiB a request. Keys that loggers write themselves (`level`, `time`,
+ * `msg`, `request_id` …) get an underscore in front.
+ * @returns whether there is a request.
+ * @example addContext({ user_id: user.id, tenant: 'acme' })
+ */
+export function addContext(fields: Fields): boolean {
+  const context = storage.getStore();
+  context?.add(fields);
+  return context !== undefined;
+}
+
+/**
+ * Adds fields to the record of the running request, and not to its lines.
+ * @returns whether there is a request.
+ * @example addToRecord({ cart_items: 3, payment: 'card' })
+ */
+export function addToRecord(fields: Fields): boolean {
+  const context = storage.getStore();
+  context?.addToRecord(fields);
+  return context !== undefined;
+}
+
+/**
+ * Adds to a number of the record of the running request.
+ * @example countInRecord('db_queries')
+ */
+export function countInRecord(name: string, by = 1): boolean {
+  const context = storage.getStore();
+  context?.count(name, by);
+  return context !== undefined;
+}
+
+/** Tells the record of the running request what went wrong, where no adapter can see it. */
+export function recordError(error: unknown): boolean {
+  const context = storage.getStore();
+  if (context !== undefined) context.root.error ??= error;
+  return context !== undefined;
+}
+
+let standard: Redaction | undefined;
+
+/** Ids of work that is no request. */
+export interface ContextIds {
+  readonly requestId?: string;
+  /** A W3C `traceparent`, as messages of queues carry it. */
+  readonly traceparent?: string;
+}
+
+/**
+ * Runs a function in a context: a job, a message of a queue, a part of a request. Within a request, ids are kept and the fields
+ * are added for the lines logged during the function.
+ * @example await runInContext({ job: job.name }, () => work(job), { requestId: job.id })
+ */
+export function runInContext<T>(fields: Fields, run: () => T, ids: ContextIds = {}): T {
+  const outer = storage.getStore();
+  if (outer !== undefined && ids.requestId === undefined && ids.traceparent === undefined) {
+    return storage.run(outer.derive(fields), run);
+  }
+  standard ??= createRedaction();
+  const context = new RequestContext({
+    requestId: ids.requestId ?? outer?.requestId,
+    requestIdKey: outer?.requestIdKey ?? 'request_id',
+    trace: parseTraceparent(ids.traceparent) ?? outer?.trace,
+    redaction: outer?.redaction ?? standard,
+  });
+  context.add({ ...outer?.fields, ...fields });
+  return settled(context, () => storage.run(context, run));
+}
+
+/** Lets go of the lines held for work that is no request, or writes them, when it has ended. */
+function settled<T>(context: RequestContext, run: () => T): T {
+  let result: T;
+  try {
+    result = run();
+  } catch (error) {
+    context.settle(true);
+    throw error;
+  }
+  if (result instanceof Promise) {
+    result.then(
+      () => context.settle(false),
+      () => context.settle(true),
+    );
+  } else context.settle(false);
+  return result;
+}

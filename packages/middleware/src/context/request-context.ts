@@ -1,0 +1,163 @@
+// What is known about the request that is running: its ids, what the application added, how its lines are treated.
+// In: one request. Out: fields for its lines and for its one record. Lives in AsyncLocalStorage, so every line logged during the
+// request finds it. Invariants: what is added is copied, capped and free of secrets at once; reserved keys cannot be taken.
+
+import type { Redaction } from '../redaction/redaction.js';
+import { activeSpan, flagsText, type TraceContext, traceJson } from './trace-context.js';
+
+/** Fields of a line or a record. */
+export type Fields = Record<string, unknown>;
+
+/** Lines of a request that are kept back until it is known how it ends. */
+export interface HeldLines {
+  /** The request is over. `bad`: it failed; `durationMs`: how long it took. */
+  settle(bad: boolean, durationMs: number): void;
+}
+
+/** What a context is made of. */
+export interface ContextParts {
+  readonly requestId: string | undefined;
+  readonly requestIdKey: string;
+  readonly trace: TraceContext | undefined;
+  readonly redaction: Redaction;
+}
+
+// The keys that loggers and this package write themselves.
+const RESERVED = new Set([
+  'level',
+  'time',
+  'msg',
+  'pid',
+  'hostname',
+  'kind',
+  'request_id',
+  'trace_id',
+  'span_id',
+  'trace_flags',
+]);
+/** Most characters of JSON that an application may add to the lines, and to the record, of one request. */
+const MAX_ADDED = 16_384;
+
+/** The context of one request, or of one job. */
+export class RequestContext {
+  readonly requestId: string | undefined;
+  readonly requestIdKey: string;
+  readonly trace: TraceContext | undefined;
+  readonly redaction: Redaction;
+  /** When the request came in, on the clock of `performance.now()`. */
+  readonly startMs: number = performance.now();
+  /** Added by the application, for every line. */
+  fields: Fields | undefined;
+  /** Added by the application, for the record alone. */
+  recordFields: Fields | undefined;
+  /** The least level of lines of this request; 0: whatever the logger's is. */
+  level = 0;
+  /** The template of the route, if an adapter learns it on the way. */
+  route: string | undefined;
+  /** What went wrong; of the root only, like the next three. */
+  error: unknown;
+  /** The record has been written or decided against. */
+  closed = false;
+  /** The record is being written: it carries the context itself, so hooks add nothing to it. */
+  recording = false;
+  /** Lines kept back by each `fingersCrossed` destination that this request wrote to. */
+  held: HeldLines[] | undefined;
+  /** The context of the whole request; itself unless this one was derived. */
+  readonly root: RequestContext;
+  private added = 0;
+  private json: string | undefined;
+
+  constructor(parts: ContextParts, root?: RequestContext) {
+    this.root = root ?? this;
+    this.requestId = parts.requestId;
+    this.requestIdKey = parts.requestIdKey;
+    this.trace = parts.trace;
+    this.redaction = parts.redaction;
+  }
+
+  /** Adds fields to every later line and to the record. */
+  add(fields: Fields): void {
+    this.fields ??= {};
+    this.take(fields, this.fields);
+    this.json = undefined;
+  }
+
+  /** Adds fields to the record alone. */
+  addToRecord(fields: Fields): void {
+    const { root } = this;
+    root.recordFields ??= {};
+    root.take(fields, root.recordFields);
+  }
+
+  /** Adds to a number of the record. */
+  count(name: string, by: number): void {
+    const before = this.root.recordFields?.[name];
+    this.addToRecord({ [name]: (typeof before === 'number' ? before : 0) + by });
+  }
+
+  /** The request is over: what was held for it is written or let go. */
+  settle(bad: boolean): void {
+    this.closed = true;
+    if (this.held === undefined) return;
+    const durationMs = performance.now() - this.startMs;
+    for (const held of this.held) held.settle(bad, durationMs);
+  }
+
+  /** The fields of a line, as an object of its own. */
+  lineFields(): Fields {
+    const fields: Fields = {};
+    if (this.requestId !== undefined) fields[this.requestIdKey] = this.requestId;
+    Object.assign(fields, traceFields(activeSpan() ?? this.trace), this.fields);
+    return fields;
+  }
+
+  /** The fields of a line as they are spliced into it: `,"request_id":"…",…`, or nothing. */
+  lineJson(): string {
+    const span = activeSpan();
+    if (span !== undefined) return this.idJson() + traceJson(span) + this.fieldsJson();
+    if (this.json === undefined) {
+      this.json = this.idJson() + (this.trace === undefined ? '' : traceJson(this.trace)) + this.fieldsJson();
+    }
+    return this.json;
+  }
+
+  /** A context within this one: same ids, its fields are its own. */
+  derive(fields: Fields): RequestContext {
+    const derived = new RequestContext(this, this.root);
+    derived.fields = this.fields && { ...this.fields };
+    derived.added = this.added;
+    derived.level = this.level;
+    derived.add(fields);
+    return derived;
+  }
+
+  private idJson(): string {
+    return this.requestId === undefined
+      ? ''
+      : `,${JSON.stringify(this.requestIdKey)}:${JSON.stringify(this.requestId)}`;
+  }
+
+  private fieldsJson(): string {
+    const json = this.fields === undefined ? '{}' : JSON.stringify(this.fields);
+    return json.length > 2 ? `,${json.slice(1, -1)}` : '';
+  }
+
+  private take(fields: Fields, into: Fields): void {
+    const safe = this.redaction.value(fields);
+    if (typeof safe !== 'object' || safe === null) return;
+    for (const [key, value] of Object.entries(safe)) {
+      const size = key.length + (typeof value === 'string' ? value.length : (JSON.stringify(value)?.length ?? 0));
+      if (this.added + size > MAX_ADDED) {
+        into._truncated = true;
+        return;
+      }
+      this.added += size;
+      into[RESERVED.has(key) || key === this.requestIdKey ? `_${key}` : key] = value;
+    }
+  }
+}
+
+/** The fields of a trace. */
+export function traceFields(trace: TraceContext | undefined): Fields | undefined {
+  return trace && { trace_id: trace.traceId, span_id: trace.spanId, trace_flags: flagsText(trace) };
+}

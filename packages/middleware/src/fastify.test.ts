@@ -1,0 +1,77 @@
+// The adapter of Fastify against Fastify 5 and 4.
+import fastify5, { type FastifyInstance, LogController } from 'fastify';
+import fastify4 from 'fastify4';
+import { describe, expect, it, vi } from 'vitest';
+import { requestLog } from './fastify.js';
+import { adapterSuite, type StartOptions } from './test-kit/adapter-suite.js';
+import { pinoLines } from './test-kit/lines.js';
+
+function starter(create: (options: object) => FastifyInstance, options: (logger: unknown) => object) {
+  return async ({ scenario, registrations }: StartOptions) => {
+    const app = create({ ...options(scenario.logger), forceCloseConnections: true });
+    for (let n = 0; n < registrations; n++) await app.register(requestLog, { logger: scenario.logger });
+    app.get<{ Params: { id: string } }>('/users/:id', (request) => scenario.user(request.params.id));
+    app.get<{ Params: { n: string } }>('/held/:n', (request) => scenario.held(request.params.n));
+    app.post('/echo', (request) => scenario.echo(request.body));
+    app.get('/stream', (_request, reply) => reply.send(scenario.stream()));
+    app.get('/endless', (_request, reply) => reply.send(scenario.endless()));
+    app.get('/waits', () => scenario.waits());
+    app.get('/throws', () => scenario.throws());
+    app.get('/healthz', async () => 'ok');
+    const url = await app.listen({ port: 0, host: '127.0.0.1' });
+    return { url, close: () => app.close() as unknown as Promise<void> };
+  };
+}
+
+adapterSuite(
+  'Fastify 5',
+  starter(fastify5 as never, (loggerInstance) => ({
+    loggerInstance,
+    logController: new LogController({ disableRequestLogging: true }),
+  })),
+);
+adapterSuite(
+  'Fastify 4',
+  starter(fastify4 as never, (logger) => ({ logger, disableRequestLogging: true })),
+);
+
+describe('Fastify', () => {
+  it('warns once if it writes its own two lines a request as well', async () => {
+    const warn = vi.spyOn(process, 'emitWarning');
+    const { lines, logger } = pinoLines();
+    const app = fastify5({ loggerInstance: logger });
+    await app.register(requestLog, { logger });
+    await app.ready();
+    expect(warn.mock.calls.map(([, options]) => (options as { code?: string }).code)).toEqual([
+      'SPILLWAY_FASTIFY_LOGS_TOO',
+    ]);
+    warn.mockRestore();
+    await app.close();
+    expect(lines.records()).toEqual([]);
+  });
+
+  it('keeps ids that the application makes itself, and gives them to request.log', async () => {
+    const { lines, logger } = pinoLines();
+    const app = fastify5({
+      loggerInstance: logger,
+      logController: new LogController({ disableRequestLogging: true }),
+      genReqId: () => 'own-1',
+    });
+    await app.register(requestLog, { logger });
+    app.get('/', (request, reply) => {
+      request.log.info('here');
+      reply.send({ id: request.id });
+    });
+    const answer = await app.inject('/');
+    expect(answer.json()).toEqual({ id: 'own-1' });
+    expect(answer.headers['x-request-id']).toBe('own-1');
+    expect(lines.with('here')).toMatchObject([{ request_id: 'own-1' }]);
+    await app.close();
+  });
+
+  it('refuses wrong options while it starts', async () => {
+    const app = fastify5();
+    app.register(requestLog, { genReqID: () => 'x' } as object);
+    await expect(app.ready()).rejects.toThrow('Unknown option `genReqID`, did you mean `genReqId`?');
+  });
+});

@@ -1,0 +1,118 @@
+// Requests and responses of node:http, which most frameworks hand on. In: `IncomingMessage` and `ServerResponse`, also in the
+// dress of Express or of http2's compatibility layer. Out: a reader for them, and the way through them: context opened, next
+// step run inside, record written when the response closes.
+// Invariants: one listener a request, on `close`, which Node emits after the end and after an abort alike; a request that is seen
+// a second time is passed on untouched.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { RequestContext } from './context/request-context.js';
+import type { ExchangeReader } from './request/exchange.js';
+import type { RequestLogger } from './request/options.js';
+import type { RequestLog } from './request/request-log.js';
+import { CONTEXT, storage, warnOnce } from './shared.js';
+
+/** A request that has been through the middleware. */
+export interface Marked {
+  [CONTEXT]?: RequestContext;
+}
+
+/** What the middleware adds to a request of node:http. */
+export interface LoggedRequest {
+  /** The id of the request. */
+  id: string;
+  /** A logger whose lines carry the context of this request. */
+  readonly log: RequestLogger;
+}
+
+const OWNER = Symbol.for('@spillway/middleware:owner:1');
+const BYTES_BEFORE = Symbol('bytesBefore');
+
+type Tracked = IncomingMessage & Marked & { [BYTES_BEFORE]?: number; [OWNER]?: RequestLog<never, never> };
+
+/** Reads requests of node:http. */
+export const nodeReader: ExchangeReader<IncomingMessage, ServerResponse> = {
+  method: (req) => req.method ?? '',
+  // Routers cut their mount path off `url` and keep the whole in `originalUrl`.
+  url: (req) => (req as { originalUrl?: string }).originalUrl ?? req.url ?? '',
+  header: (req, name) => {
+    const value = req.headers[name];
+    return typeof value === 'string' ? value : undefined;
+  },
+  route: () => undefined,
+  remoteAddress: (req) => req.socket?.remoteAddress,
+  status: (res) => res.statusCode,
+  responded: (res) => res.headersSent,
+  bytes: bodyBytes,
+  echo: (res, name, value) => {
+    if (!res.headersSent) res.setHeader(name, value);
+  },
+};
+
+/** By its length header where the body was sent in full, else by what its socket took for it. */
+function bodyBytes(req: IncomingMessage, res: ServerResponse, aborted: boolean): number | undefined {
+  if (req.method === 'HEAD' || res.statusCode === 304 || res.statusCode === 204) return 0;
+  const length = aborted ? undefined : res.getHeader('content-length');
+  if (length !== undefined) return Number(length);
+  const before = (req as Tracked)[BYTES_BEFORE];
+  const written = req.socket?.bytesWritten;
+  // Node keeps the text of the response's head here; without it there is no telling the body from it.
+  const head = (res as { _header?: unknown })._header;
+  if (before === undefined || written === undefined || req.httpVersionMajor !== 1) return undefined;
+  return typeof head === 'string' ? Math.max(0, written - before - head.length) : aborted ? 0 : undefined;
+}
+
+/** Opens the context of a request, unless it has one; then its double registration is warned of. */
+export function opened<Req, Res>(
+  log: RequestLog<Req, Res>,
+  raw: { req: IncomingMessage; res: ServerResponse },
+  seen: { req: Req; res: Res; id?: string },
+): RequestContext | undefined {
+  const { req, res } = raw as { req: Tracked; res: ServerResponse };
+  if (req[CONTEXT] !== undefined) {
+    warnDouble();
+    return undefined;
+  }
+  const context = log.open(seen.req, seen.res, seen.id);
+  req[CONTEXT] = context;
+  if (req.httpVersionMajor === 1) req[BYTES_BEFORE] = req.socket?.bytesWritten;
+  res.on('close', () => log.close(context, seen.req, seen.res, !res.writableFinished));
+  return context;
+}
+
+/** Says that the middleware is registered twice: every request would have had two ids and two records. */
+function warnDouble(): void {
+  warnOnce(
+    'SPILLWAY_REGISTERED_TWICE',
+    'The request log is registered more than once for the same requests; only the first registration counts.',
+  );
+}
+
+/** Puts the logger on a request, made when it is first asked for. */
+export function attach<Req, Res>(target: object, log: RequestLog<Req, Res>): void {
+  (target as Record<symbol, unknown>)[OWNER] = log;
+  Object.defineProperty(target, 'log', LOG);
+}
+
+const LOG: PropertyDescriptor = {
+  configurable: true,
+  enumerable: true,
+  get(this: Marked & { [OWNER]: RequestLog<unknown, unknown> }) {
+    const logger = this[OWNER].loggerOf(this[CONTEXT]!);
+    Object.defineProperty(this, 'log', { value: logger, writable: true, enumerable: true, configurable: true });
+    return logger;
+  },
+  set(value: unknown) {
+    Object.defineProperty(this, 'log', { value, writable: true, enumerable: true, configurable: true });
+  },
+};
+
+/**
+ * Lets the events of a request with a body run in its context. Node emits them from the connection, outside of every request,
+ * so listeners for `data` and `end` (body parsers, uploads) would otherwise lose it.
+ */
+export function bindBody(req: IncomingMessage, context: RequestContext): void {
+  const { headers } = req;
+  if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined) return;
+  const { emit } = req;
+  req.emit = (...args: Parameters<typeof emit>) => storage.run(context, () => emit.apply(req, args));
+}

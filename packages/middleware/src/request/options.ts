@@ -1,0 +1,197 @@
+// The options of request logging, named as in pino-http where it has them. In: what a user wrote. Out: the same, checked.
+// Invariant: an unknown key or a value of the wrong kind is an error at start-up that names it.
+
+import { LEVEL_NAMES, type LevelName } from '../levels.js';
+import { option, optionError } from '../option-error.js';
+import type { RedactOptions } from '../redaction/redaction.js';
+import type { SamplingOptions } from './sampling.js';
+import type { SignedLevel } from './signed-level.js';
+
+/** Logs fields and a message, or a message alone. */
+export interface LogCall {
+  (fields: object, message?: string): void;
+  (message: string): void;
+}
+
+/** A logger that requests are logged with: pino, `createLogger()` of this package, or alike. */
+export interface RequestLogger {
+  trace: LogCall;
+  debug: LogCall;
+  info: LogCall;
+  warn: LogCall;
+  error: LogCall;
+  fatal: LogCall;
+  child?(bindings: Record<string, unknown>, options?: { level?: string }): unknown;
+  isLevelEnabled?(level: string): boolean;
+}
+
+/** The keys of the record of a request. */
+export interface RecordKeys {
+  reqId: string;
+  method: string;
+  route: string;
+  url: string;
+  status: string;
+  responseTime: string;
+  bytes: string;
+  requestBytes: string;
+  remoteAddress: string;
+  userAgent: string;
+  err: string;
+  req: string;
+  res: string;
+}
+
+/** Which requests get a record. */
+export interface AutoLogging<Req> {
+  /** Requests that get no record. They have a context all the same. */
+  readonly ignore?: (req: Req) => boolean;
+  /**
+   * Paths whose record is at `debug` unless it is bad news; `*` stands for any characters.
+   * @default ['/health', '/healthz', '/livez', '/readyz', '/ready', '/live', '/ping', '/metrics', '/favicon.ico']
+   */
+  readonly quiet?: readonly string[] | false;
+}
+
+/** The least level of lines logged during requests to some paths. */
+export interface RouteLevel {
+  /** Path; `*` stands for any characters. */
+  readonly path: string;
+  /** Method, if only requests with it are meant. */
+  readonly method?: string;
+  readonly level: LevelName;
+}
+
+/** How requests are logged. */
+export interface RequestLogOptions<Req, Res> {
+  /**
+   * Where records and the lines of `req.log` go.
+   * @default createLogger(), JSON lines on stdout
+   */
+  readonly logger?: RequestLogger;
+  /** Makes the id of a request. By default: a harmless `x-request-id`, else the trace id, else a new UUIDv7. */
+  readonly genReqId?: (req: Req, res: Res) => unknown;
+  /**
+   * The header that ids come from and go back in; `false`: neither.
+   * @default 'x-request-id'
+   */
+  readonly requestIdHeader?: string | false;
+  /** One level for all records. By default: `error` from status 500 or with an error, `warn` from 400 or aborted, else `info`. */
+  readonly useLevel?: LevelName | 'silent';
+  readonly customLogLevel?: (req: Req, res: Res, error?: unknown) => LevelName | 'silent';
+  /**
+   * Whether requests get a record, and which.
+   * @default true
+   */
+  readonly autoLogging?: boolean | AutoLogging<Req>;
+  /** Fields for the record. */
+  readonly customProps?: (req: Req, res: Res) => object | undefined;
+  /** With this, or with `customReceivedObject`, a line is written when a request comes in, too. */
+  readonly customReceivedMessage?: (req: Req, res: Res) => string;
+  readonly customReceivedObject?: (req: Req, res: Res) => object;
+  readonly customSuccessMessage?: (req: Req, res: Res, durationMs: number) => string;
+  readonly customSuccessObject?: (req: Req, res: Res, record: Record<string, unknown>) => object;
+  readonly customErrorMessage?: (req: Req, res: Res, error: unknown) => string;
+  readonly customErrorObject?: (req: Req, res: Res, error: unknown, record: Record<string, unknown>) => object;
+  /** Other names for keys of the record. */
+  readonly customAttributeKeys?: Partial<RecordKeys>;
+  /** With `req` or `res` the record gets what they return under that key; `err` replaces how errors are written. */
+  readonly serializers?: {
+    readonly req?: (req: Req) => unknown;
+    readonly res?: (res: Res) => unknown;
+    readonly err?: (error: unknown) => unknown;
+  };
+  /**
+   * What is hidden in what the record and the context are given; `false`: nothing.
+   * @default true
+   */
+  readonly redact?: RedactOptions | boolean;
+  readonly sampling?: SamplingOptions;
+  /** Levels of lines by path; the first that fits counts. */
+  readonly routeLevels?: readonly RouteLevel[];
+  /** Lets single requests ask for a level: `signedLevel({ secret })`. */
+  readonly levelHeader?: SignedLevel;
+}
+
+/** Paths of health checks and the like. */
+export const QUIET_PATHS: readonly string[] = [
+  '/health',
+  '/healthz',
+  '/livez',
+  '/readyz',
+  '/ready',
+  '/live',
+  '/ping',
+  '/metrics',
+  '/favicon.ico',
+];
+
+/** The keys that records have unless they are given others. */
+export const RECORD_KEYS: Readonly<RecordKeys> = {
+  reqId: 'request_id',
+  method: 'method',
+  route: 'route',
+  url: 'url',
+  status: 'status',
+  responseTime: 'duration_ms',
+  bytes: 'bytes',
+  requestBytes: 'request_bytes',
+  remoteAddress: 'remote_address',
+  userAgent: 'user_agent',
+  err: 'err',
+  req: 'req',
+  res: 'res',
+};
+
+const FUNCTIONS = [
+  'genReqId',
+  'customLogLevel',
+  'customProps',
+  'customReceivedMessage',
+  'customReceivedObject',
+  'customSuccessMessage',
+  'customSuccessObject',
+  'customErrorMessage',
+  'customErrorObject',
+] as const;
+const OTHERS = [
+  'logger',
+  'requestIdHeader',
+  'useLevel',
+  'autoLogging',
+  'customAttributeKeys',
+  'serializers',
+  'redact',
+  'sampling',
+  'routeLevels',
+  'levelHeader',
+];
+
+/**
+ * Checks what types cannot, and what users of JavaScript write.
+ * @throws with the code `SPILLWAY_OPTIONS_INVALID`
+ */
+export function checkOptions<Req, Res>(options: RequestLogOptions<Req, Res>): void {
+  if (typeof options !== 'object' || options === null) throw optionError('options', 'an object', options);
+  option.known(options, [...FUNCTIONS, ...OTHERS], '');
+  for (const name of FUNCTIONS) option.fn(options[name], name);
+  const { logger, useLevel, autoLogging, customAttributeKeys, serializers, requestIdHeader } = options;
+  if (logger !== undefined && typeof logger?.info !== 'function')
+    throw optionError('logger', 'a logger with `info()`', logger);
+  if (useLevel !== undefined) option.one(useLevel, 'useLevel', [...LEVEL_NAMES, 'silent']);
+  if (useLevel !== undefined && options.customLogLevel !== undefined) {
+    throw optionError('useLevel', 'left out beside `customLogLevel`', useLevel);
+  }
+  if (typeof autoLogging === 'object') {
+    option.known(autoLogging, ['ignore', 'quiet'], 'autoLogging');
+    option.fn(autoLogging.ignore, 'autoLogging.ignore');
+    if (autoLogging.quiet !== undefined && autoLogging.quiet !== false)
+      option.strings(autoLogging.quiet, 'autoLogging.quiet');
+  }
+  option.known(customAttributeKeys ?? {}, Object.keys(RECORD_KEYS), 'customAttributeKeys');
+  for (const [name, key] of Object.entries(customAttributeKeys ?? {}))
+    option.string(key, `customAttributeKeys.${name}`);
+  option.known(serializers ?? {}, ['req', 'res', 'err'], 'serializers');
+  for (const [name, serializer] of Object.entries(serializers ?? {})) option.fn(serializer, `serializers.${name}`);
+  if (requestIdHeader !== undefined && requestIdHeader !== false) option.string(requestIdHeader, 'requestIdHeader');
+}
