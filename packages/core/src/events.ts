@@ -2,7 +2,6 @@
 // `spillway:<event>`. Events are per batch, never per record, and cost nothing while nobody listens.
 
 import { channel } from 'node:diagnostics_channel';
-import type { SpoolEvent } from './spool/events.js';
 
 /** Every event and what its message holds, beside `pipeline`, the name of the pipeline that it came from. */
 export interface Events {
@@ -15,8 +14,10 @@ export interface Events {
   breakerOpened: { reason: string; waitMs: number };
   breakerClosed: Record<string, never>;
   destinationHeld: { reason: string; waitMs: number };
-  /** Anything that the spool tells about itself. */
-  spoolChanged: SpoolEvent;
+  batchSpilled: { batch: string; records: number; bytes: number };
+  spoolStateChanged: { state: string; reason: string };
+  recordsLost: { records: number; bytes: number; reason: string };
+  spoolAdopted: { directory: string; records: number };
 }
 
 /** The names of all events. */
@@ -32,7 +33,10 @@ const names: readonly EventName[] = [
   'breakerOpened',
   'breakerClosed',
   'destinationHeld',
-  'spoolChanged',
+  'batchSpilled',
+  'spoolStateChanged',
+  'recordsLost',
+  'spoolAdopted',
 ];
 
 const channels = Object.fromEntries(names.map((name) => [name, channel(`spillway:${name}`)])) as Record<
