@@ -2,6 +2,7 @@
 // `spillway:<event>`. Events are per batch, never per record, and cost nothing while nobody listens.
 
 import { channel } from 'node:diagnostics_channel';
+import type { SpoolEvent } from './spool/events.js';
 
 /** Every event and what its message holds, beside `pipeline`, the name of the pipeline that it came from. */
 export interface Events {
@@ -14,10 +15,8 @@ export interface Events {
   breakerOpened: { reason: string; waitMs: number };
   breakerClosed: Record<string, never>;
   destinationHeld: { reason: string; waitMs: number };
-  batchSpilled: { batch: string; records: number; bytes: number };
-  spoolStateChanged: { state: string; reason: string };
-  recordsLost: { records: number; bytes: number; reason: string };
-  spoolAdopted: { directory: string; records: number };
+  /** Anything that the spool tells about itself. */
+  spoolChanged: SpoolEvent;
 }
 
 /** The names of all events. */
@@ -33,10 +32,7 @@ const names: readonly EventName[] = [
   'breakerOpened',
   'breakerClosed',
   'destinationHeld',
-  'batchSpilled',
-  'spoolStateChanged',
-  'recordsLost',
-  'spoolAdopted',
+  'spoolChanged',
 ];
 
 const channels = Object.fromEntries(names.map((name) => [name, channel(`spillway:${name}`)])) as Record<

@@ -4,26 +4,33 @@
 //          whole lines  open       │        encode · send · classify
 //                       batches    │ full    ├─ retry: same bytes, later
 //                                  ▼         ├─ split · partial · reject
-//                              whenFull      └─ given back: front of the queue, while the breaker is open
+//                        spill · whenFull    └─ given back: front of the queue, while the breaker is open
+//                                 ╎                                  ▲
+//                                 └──► Spooler ──► Spool ──► drain ──┘
 //
 // In: chunks of lines. Out: batches acked by the destination, and a count for everything else.
-// Invariants: `write` never throws and never waits; records in memory (open, queued, in flight) stay within
-// `queue.maxBytes`, plus at most one chunk with `whenFull: 'block'`; nothing is forgotten before it is acked, rejected
-// or dropped, each counted; `flush` and `close` may be called at any time, any number of times.
+// Invariants: `write` never throws and never waits, but for the disk where the user asked for that; records in memory
+// (open, queued, in flight) stay within `queue.maxBytes`, plus at most one chunk with `whenFull: 'block'`; nothing is
+// forgotten before it is acked, rejected, dropped or on disk, each counted; `flush` and `close` may be called at any
+// time, any number of times.
 
 import type { Batch } from './batch.js';
 import { Breaker } from './breaker.js';
 import { Deliverer } from './deliver.js';
+import type { Entry } from './entry.js';
 import { Emitter } from './events.js';
 import { Intake, type IntakePort } from './intake.js';
-import type { Lane } from './lane.js';
+import { LANES, type Lane } from './lane.js';
 import { type DropReason, Ledger, type Tally } from './ledger.js';
 import { COMMON_KEYS } from './lines/general.js';
 import { LineFeed } from './lines/line-feed.js';
 import { Mirror } from './mirror.js';
 import { type PipelineInput, type PipelineSettings, settle } from './options/pipeline-options.js';
-import { type Entry, Queue } from './queue.js';
+import { Queue } from './queue.js';
 import { type Runtime, sleep, systemRuntime, type Timer } from './runtime.js';
+import type { SpoolEvent } from './spool/events.js';
+import { createSpool } from './spool/spool.js';
+import { Spooler } from './spooler.js';
 import { type Stats, totals } from './stats.js';
 import type { AnyTransport, Sender } from './transport.js';
 import { Warnings } from './warnings.js';
@@ -46,6 +53,8 @@ interface Waiter {
 const LOSS_REPORT_MS = 1000;
 /** How often a closing pipeline tries a destination that is down. */
 const CLOSING_RETRY_MS = 200;
+/** Longest that the end of the process waits for the disk. */
+const EXIT_BUDGET_MS = 2000;
 
 /** A running pipeline to one destination. Made by {@link pipeline}. */
 export class Pipeline implements AsyncDisposable {
@@ -63,7 +72,11 @@ export class Pipeline implements AsyncDisposable {
   private readonly emitter: Emitter;
   private readonly warnings: Warnings;
   private readonly mirror: Mirror;
+  private readonly spooler: Spooler | undefined;
+  private readonly recovered: Tally = { records: 0, bytes: 0 };
   private readonly levels: Record<string, number>;
+  private drainTurn = false;
+  private draining = 0;
   private seals = 0;
   private linger: Timer | undefined;
   private wakeUp: Timer | undefined;
@@ -80,7 +93,7 @@ export class Pipeline implements AsyncDisposable {
     this.settings = settings;
     this.runtime = runtime;
     const { limits } = transport;
-    const { batch, breaker, send, retry, keys, warnings } = settings;
+    const { batch, breaker, send, retry, keys, warnings, spool } = settings;
     const writer = writerId(runtime.now());
     this.levels = lowerCased(keys.levels);
     this.emitter = new Emitter(writer);
@@ -102,13 +115,16 @@ export class Pipeline implements AsyncDisposable {
           time: keys.time ?? COMMON_KEYS.time,
           levels: this.levels,
         },
+        ...(spool && lanesOf(spool, drainsOldestFirst(settings, transport))),
       },
       this.intakePort(),
       this.ledger,
       runtime,
     );
+    this.spooler = spool && this.newSpooler(spool, writer);
     this.feed = new LineFeed(this.intake, Math.min(limits.maxRecordBytes, settings.queue.maxBytes));
     this.sender = transport.open(runtime, send);
+    void this.spooler?.spool.scan().then(() => this.spooler?.found());
     this.deliverer = new Deliverer(
       { ...retry, timeoutMs: send.timeoutMs },
       {
@@ -118,7 +134,7 @@ export class Pipeline implements AsyncDisposable {
         ledger: this.ledger,
         runtime,
         emitter: this.emitter,
-        rejected: (part, reason) => this.warnings.say(`${this.name} refused ${part.count} records: ${reason}`),
+        rejected: (part, reason) => this.bury(part, reason),
         settled: (records, bytes) => this.release(records, bytes),
         held: (reason) => this.warnings.say(`${this.name} refuses us, keeping the records: ${reason}`),
       },
@@ -135,6 +151,7 @@ export class Pipeline implements AsyncDisposable {
       return true;
     }
     this.feed.write(chunk);
+    this.journal();
     return this.room() > 0 || this.settings.queue.whenFull !== 'block';
   }
 
@@ -182,14 +199,20 @@ export class Pipeline implements AsyncDisposable {
 
   /** What happened so far. */
   stats(): Stats {
-    const { transport, ledger, queue, intake, inFlightTally, deliverer } = this;
+    const { transport, ledger, queue, intake, inFlightTally, deliverer, spooler } = this;
+    const writing = spooler?.held ?? { records: 0, bytes: 0 };
     return {
       transport: transport.name,
       destination: transport.destination,
       ...totals(ledger),
-      queued: { records: queue.records + intake.records, bytes: queue.bytes + intake.bytes },
+      queued: {
+        records: queue.records + intake.records + writing.records,
+        bytes: queue.bytes + intake.bytes + writing.bytes,
+      },
       inFlight: { ...inFlightTally },
-      spooled: { records: 0, bytes: 0 },
+      spooled: spooler ? { ...spooler.spooled } : { records: 0, bytes: 0 },
+      recovered: { ...this.recovered },
+      ...(spooler && { spool: spooler.spool.stats() }),
       batches: { sealed: this.seals },
       mirrorDropped: this.mirror.dropped,
       sends: { ...deliverer.counts },
@@ -200,6 +223,73 @@ export class Pipeline implements AsyncDisposable {
 
   private get name(): string {
     return `${this.transport.name} (${this.transport.destination})`;
+  }
+
+  private newSpooler(options: SpoolSettings, writer: string): Spooler {
+    const { transport, settings, runtime } = this;
+    const spool = createSpool(options, {
+      runtime,
+      destination: `${transport.name} ${transport.destination}`,
+      onEvent: (event) => this.heard(event),
+    });
+    const { maxBytes } = settings.queue;
+    const { durability, spillAfterMs, drainBytesPerSecond } = options;
+    return new Spooler(
+      spool,
+      writer,
+      {
+        highWaterBytes: maxBytes * 0.6,
+        lowWaterBytes: maxBytes * 0.4,
+        spillAfterMs,
+        drainBytesPerSecond,
+        journaled: new Set(durability === 'journal' ? LANES : durability === 'hybrid' ? ['high'] : []),
+      },
+      {
+        queue: this.queue,
+        memoryBytes: () => this.memoryBytes(),
+        healthy: () => this.breaker.state === 'closed',
+        recovered: (records, bytes) => {
+          this.ledger.accept(records, bytes);
+          this.recovered.records += records;
+          this.recovered.bytes += bytes;
+        },
+        moved: () => {
+          this.wakeWaiters();
+          this.announceRoom();
+          this.pump();
+        },
+      },
+      runtime,
+    );
+  }
+
+  /** What the spool tells about itself. */
+  private heard(event: SpoolEvent): void {
+    this.emitter.emit('spoolChanged', () => event);
+    if (event.type === 'recordsRecovered' || event.type === 'queueAdopted') {
+      this.spooler?.found();
+    } else if (event.type === 'segmentEvicted') {
+      this.lostOnDisk(event.reason === 'expired' ? 'spoolExpired' : 'spoolFull', event);
+    } else if (event.type === 'recordsLost') {
+      this.lostOnDisk('spoolLost', event);
+    } else if (event.type === 'spoolStateChanged' && event.to !== 'ok' && event.to !== 'closed') {
+      this.warnings.say(`the spool is ${event.to}${event.code ? ` (${event.code})` : ''}: keeping records in memory`);
+    } else if (event.type === 'directoryWarned') {
+      this.warnings.say(`the spool directory ${event.directory}: ${DIRECTORY_WARNINGS[event.reason]}`);
+    }
+  }
+
+  private lostOnDisk(reason: DropReason, { recovered, ...lost }: Tally & { recovered: boolean }): void {
+    const own = this.spooler!.lost(lost, recovered);
+    // What an earlier process had written was not counted yet: it is accepted and dropped in one.
+    this.ledger.accept(lost.records - own.records, lost.bytes - own.bytes);
+    this.drop(reason, lost.records, lost.bytes);
+  }
+
+  /** Keeps what the destination refuses for good, if there is a place for it. */
+  private bury(part: Batch, reason: string): void {
+    this.warnings.say(`${this.name} refused ${part.count} records: ${reason}`);
+    void this.spooler?.spool.deadLetters.append(part, reason);
   }
 
   // ── in ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -220,11 +310,23 @@ export class Pipeline implements AsyncDisposable {
   }
 
   private room(): number {
-    return this.settings.queue.maxBytes - this.queue.bytes - this.intake.bytes - this.inFlightTally.bytes;
+    return this.settings.queue.maxBytes - this.memoryBytes();
   }
 
-  /** Drops the oldest waiting batches, as far as the policy allows, until there is room. */
+  /** Room for a batch that comes from the disk, whose size is not known before. */
+  private get drainReserve(): number {
+    return Math.min(this.settings.batch.maxBytes, this.settings.queue.maxBytes / 4);
+  }
+
+  private memoryBytes(): number {
+    const arriving = this.draining > 0 ? this.drainReserve : 0;
+    return this.queue.bytes + this.intake.bytes + this.inFlightTally.bytes + (this.spooler?.held.bytes ?? 0) + arriving;
+  }
+
+  /** Moves waiting batches to disk, or drops the oldest as far as the policy allows, until there is room. */
   private makeRoom(size: number): boolean {
+    while (this.spooler && this.room() < size && this.spooler.moveNow());
+    if (this.room() >= size) return true;
     if (this.settings.queue.whenFull === 'dropNewest') return false;
     while (this.room() < size) {
       const oldest = this.queue.evict();
@@ -264,29 +366,60 @@ export class Pipeline implements AsyncDisposable {
     }
     this.mirror.take(batch, this.breaker.state !== 'closed');
     this.emitter.emit('batchSealed', () => ({ batch: batch.id, records: batch.count, bytes: batch.bytes.length }));
-    this.queue.push({ batch, lane, seal: ++this.seals });
+    const hold = this.spooler?.hold(batch, lane);
+    this.queue.push({ batch, lane, seal: ++this.seals, at: this.runtime.monotonic(), hold });
     this.pump();
+    this.spooler?.relieve();
+  }
+
+  private journal(): void {
+    const { spooler } = this;
+    if (spooler) this.intake.journal((fresh, lane) => spooler.journal(fresh, lane));
   }
 
   // ── out ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Starts as many deliveries as may be in flight. */
+  /** Starts as many deliveries as may be in flight, from memory and from disk. */
   private pump(): void {
-    while (
-      !this.aborter.signal.aborted &&
-      this.inFlight.size < this.settings.send.maxInFlight &&
-      this.queue.length > 0
-    ) {
-      if (!this.breaker.permits()) {
-        this.wakeLater();
+    while (!this.aborter.signal.aborted && this.inFlight.size + this.draining < this.settings.send.maxInFlight) {
+      const fromDisk = this.takesFromDisk();
+      if (!fromDisk && this.queue.length === 0) {
+        this.wakeLater(this.spooler?.waitMs());
         return;
       }
-      void this.deliver(this.queue.shift()!);
+      if (!this.breaker.permits()) {
+        this.wakeLater(this.closing ? CLOSING_RETRY_MS : this.breaker.waitMs());
+        return;
+      }
+      if (fromDisk) void this.deliverFromDisk();
+      else void this.deliver(this.queue.shift()!);
     }
   }
 
-  private wakeLater(): void {
-    const waitMs = this.closing ? CLOSING_RETRY_MS : this.breaker.waitMs();
+  /**
+   * Whether the next batch comes from the disk. Oldest first: as long as there are any. Live first: what is in memory
+   * goes ahead, but the disk gets one slot, or every other turn where there is only one.
+   */
+  private takesFromDisk(): boolean {
+    const { spooler, queue, settings, draining } = this;
+    if (!spooler || this.closing || draining > 0 || spooler.waitMs() > 0 || this.room() < this.drainReserve)
+      return false;
+    if (queue.length === 0 || drainsOldestFirst(settings, this.transport)) return true;
+    if (settings.send.maxInFlight > 1) return ![...this.inFlight].some(({ hold }) => hold?.drained);
+    this.drainTurn = !this.drainTurn;
+    return this.drainTurn;
+  }
+
+  private async deliverFromDisk(): Promise<void> {
+    this.draining++;
+    const entry = await this.spooler!.drain();
+    this.draining--;
+    if (entry) return this.deliver(entry);
+    this.breaker.released();
+    this.pump();
+  }
+
+  private wakeLater(waitMs = Number.POSITIVE_INFINITY): void {
     if (this.wakeUp || waitMs === Number.POSITIVE_INFINITY) return;
     this.wakeUp = this.runtime.after(waitMs, () => {
       this.wakeUp = undefined;
@@ -302,20 +435,24 @@ export class Pipeline implements AsyncDisposable {
     const rest = await this.deliverer.deliver(entry.batch, this.aborter.signal);
     this.inFlight.delete(entry);
     for (const part of rest) this.release(part.count, part.bytes.length);
-    this.queue.unshift(rest.map((batch) => ({ ...entry, batch })));
+    this.queue.unshift(this.spooler?.delivered(entry, rest) ?? rest.map((batch) => ({ ...entry, batch })));
     if (rest.length > 0) this.breaker.released();
     else this.reportLosses();
     this.wakeWaiters();
     this.pump();
+    this.spooler?.relieve();
   }
 
   private release(records: number, bytes: number): void {
     this.inFlightTally.records -= records;
     this.inFlightTally.bytes -= bytes;
-    if (this.full && this.room() > 0) {
-      this.full.resolve();
-      this.full = undefined;
-    }
+    this.announceRoom();
+  }
+
+  private announceRoom(): void {
+    if (!this.full || this.room() <= 0) return;
+    this.full.resolve();
+    this.full = undefined;
   }
 
   /** Tells the destination about its own hole, now that it takes records again. */
@@ -337,15 +474,17 @@ export class Pipeline implements AsyncDisposable {
     this.feed.end();
     this.closed = true;
     this.intake.seal();
-    this.breaker.hurry();
+    if (!this.spooler) this.breaker.hurry();
     this.cancelTimers();
     this.pump();
-    const settled = await this.settledUpTo(this.seals, deadlineMs);
+    // With a spool there is no need to wait for a destination that is down: it is as well to write at once.
+    const patience = this.spooler && this.breaker.state !== 'closed' ? 0 : deadlineMs;
+    const settled = await this.settledUpTo(this.seals, patience);
     this.aborter.abort();
     await this.landed();
-    for (let entry = this.queue.shift(); entry; entry = this.queue.shift()) {
-      this.drop('closed', entry.batch.count, entry.batch.bytes.length);
-    }
+    this.spillSync(deadlineMs);
+    await this.spooler?.close();
+    this.dropQueue('closed');
     this.cancelTimers();
     this.full?.resolve();
     this.wakeWaiters();
@@ -360,9 +499,28 @@ export class Pipeline implements AsyncDisposable {
     this.wakeUp = undefined;
   }
 
+  /**
+   * Writes everything that is only in memory to the spool, before this returns: for the end of a process, when nothing
+   * can be sent any more. Without a spool it does nothing.
+   */
+  spillSync(budgetMs = EXIT_BUDGET_MS): void {
+    if (!this.spooler) return;
+    this.feed.end();
+    this.intake.seal();
+    const waiting: Entry[] = [];
+    for (let entry = this.queue.shift(); entry; entry = this.queue.shift()) waiting.push(entry);
+    this.queue.unshift(this.spooler.lastWords(waiting, budgetMs));
+  }
+
+  private dropQueue(reason: DropReason): void {
+    for (let entry = this.queue.shift(); entry; entry = this.queue.shift()) {
+      this.drop(reason, entry.batch.count, entry.batch.bytes.length);
+    }
+  }
+
   /** Resolves when no delivery is on its way; they all end soon after the abort. */
   private async landed(): Promise<void> {
-    while (this.inFlight.size > 0) await sleep(this.runtime, 1);
+    while (this.inFlight.size + this.draining > 0) await sleep(this.runtime, 1);
   }
 
   private settledUpTo(seal: number, timeoutMs: number): Promise<boolean> {
@@ -385,12 +543,31 @@ export class Pipeline implements AsyncDisposable {
     const next = this.queue.peek();
     if (next && next.seal <= seal) return false;
     for (const entry of this.inFlight) if (entry.seal <= seal) return false;
-    return true;
+    return !this.spooler || this.spooler.writingSeal > seal;
   }
 
   private wakeWaiters(): void {
     for (const waiter of this.waiters) if (this.settledThrough(waiter.seal)) waiter.resolve(true);
   }
+}
+
+/** What is special about where a spool directory lies. */
+const DIRECTORY_WARNINGS = {
+  memory: 'lies in memory, which counts against the container and ends with it',
+  overlay: "lies in the container's own layer, which a restart of the container throws away",
+  network: 'lies on a network file system, which may hang',
+  permissions: 'can be read by others',
+} as const;
+
+type SpoolSettings = NonNullable<PipelineSettings['spool']>;
+
+/** Destinations that take records of a stream only in order, or nearly so, get the oldest first, and one lane. */
+function drainsOldestFirst({ spool }: PipelineSettings, { recommended }: AnyTransport): boolean {
+  return (spool?.drain ?? recommended?.drain ?? 'liveFirst') === 'oldestFirst';
+}
+
+function lanesOf({ lanes }: SpoolSettings, oneLane: boolean) {
+  return oneLane ? {} : { lanes: { highFrom: lanes.high, lowBelow: lanes.low } };
 }
 
 function lowerCased(levels: Readonly<Record<string, number>>): Record<string, number> {

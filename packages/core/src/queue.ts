@@ -2,15 +2,8 @@
 // In: sealed batches, and such that come back because their destination is not ready. Out: the next one to send.
 // Invariant: `records` and `bytes` are exactly what is in it. Its bound is kept by whoever lets records in.
 
-import type { Batch } from './batch.js';
-import { LANES, type Lane } from './lane.js';
-
-/** A batch on its way, and which seal it came from: the order in which `flush` waits for it. */
-export interface Entry {
-  readonly batch: Batch;
-  readonly seal: number;
-  readonly lane: Lane;
-}
+import type { Entry } from './entry.js';
+import { LANES } from './lane.js';
 
 /** Memory FIFO of batches. */
 export class Queue {

@@ -2,6 +2,7 @@
 
 import type { BreakerState } from './breaker.js';
 import type { Ledger, Tally } from './ledger.js';
+import type { SpoolStats } from './spool/spool.js';
 
 /** A snapshot of a pipeline. Records and bytes always obey
  * `accepted = acked + rejected + dropped + queued + inFlight + spooled`. */
@@ -16,7 +17,12 @@ export interface Stats {
   readonly dropped: Tally;
   readonly queued: Tally;
   readonly inFlight: Tally;
+  /** On disk and not in memory. */
   readonly spooled: Tally;
+  /** The part of the accepted that earlier processes had left on disk. */
+  readonly recovered: Tally;
+  /** The spool's own account. */
+  readonly spool?: SpoolStats;
   readonly rejectedBy: Readonly<Record<string, Tally>>;
   readonly droppedBy: Readonly<Record<string, Tally>>;
   readonly batches: { readonly sealed: number };

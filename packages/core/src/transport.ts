@@ -59,6 +59,8 @@ export interface Recommended {
   readonly lingerMs?: number;
   readonly maxInFlight?: number;
   readonly timeoutMs?: number;
+  /** 'oldestFirst' where the destination refuses records that are much older than those it has. */
+  readonly drain?: 'liveFirst' | 'oldestFirst';
 }
 
 /** The pipeline's `send` options that concern a connection. */

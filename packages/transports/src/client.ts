@@ -10,29 +10,34 @@ import { SpillwayError } from '@spillway/core';
  * @throws SpillwayError `SPILLWAY_CLIENT_MISSING`
  */
 export function requireClient(packageName: string, transport: string): void {
-  if (locations(packageName).length === 0) throw missing(packageName, transport);
+  const found = [import.meta.url, application()].some((from) => {
+    try {
+      return createRequire(from).resolve(packageName) !== '';
+    } catch (error) {
+      // A package for `import` only cannot be found this way, but it is there.
+      return (error as { code?: unknown }).code === 'ERR_PACKAGE_PATH_NOT_EXPORTED';
+    }
+  });
+  if (!found) throw missing(packageName, transport);
 }
 
-/** Loads the package that a transport needs.
+/** Loads the package that a transport needs, as it is seen from here or else from the application.
  * @throws SpillwayError `SPILLWAY_CLIENT_MISSING`
  */
 export async function loadClient<Module>(packageName: string, transport: string): Promise<Module> {
-  for (const location of locations(packageName)) {
-    return (await import(location)) as Module;
+  requireClient(packageName, transport);
+  try {
+    return (await import(packageName)) as Module;
+  } catch (error) {
+    // What is broken should say so; what is only out of our sight is looked for where the application is.
+    if (!String((error as Error).message).includes(packageName)) throw error;
+    return (await import(pathToFileURL(createRequire(application()).resolve(packageName)).href)) as Module;
   }
-  throw missing(packageName, transport);
 }
 
-/** Where the package is, seen from the application or from here. */
-function locations(packageName: string): string[] {
-  return [join(process.cwd(), 'package.json'), import.meta.url].flatMap((from) => {
-    try {
-      return [pathToFileURL(createRequire(from).resolve(packageName)).href];
-    } catch (error) {
-      // A package for `import` only: it is there, and `import` finds it by its name.
-      return (error as { code?: unknown }).code === 'ERR_PACKAGE_PATH_NOT_EXPORTED' ? [packageName] : [];
-    }
-  });
+/** The application's packages: with strict package managers we do not see them. */
+function application(): string {
+  return join(process.cwd(), 'package.json');
 }
 
 function missing(packageName: string, transport: string): SpillwayError {

@@ -6,7 +6,7 @@ import type { Batch } from '@spillway/core';
 import { ByteWriter, varintSize } from './encode/byte-writer.js';
 import { writeEscaped } from './encode/json.js';
 import { labelName, labelSet } from './encode/labels.js';
-import { lengthTag, textField, varintTag } from './encode/protobuf.js';
+import { bytesField, lengthTag, textField, varintTag } from './encode/protobuf.js';
 import { levelName } from './encode/severity.js';
 
 /** What decides how records are filed. */
@@ -19,7 +19,7 @@ export interface LokiFiling {
 }
 
 /** Records of one label set. */
-export interface LokiStream {
+interface LokiStream {
   readonly labels: Readonly<Record<string, string>>;
   /** Indices into the batch, ascending; undefined means all. */
   readonly records: readonly number[] | undefined;
@@ -31,7 +31,7 @@ const maxLabelLength = 512;
 const maxMetadataLength = 1024;
 
 /** Splits a batch into streams. With constant labels there is one. */
-export function streamsOf(batch: Batch, filing: LokiFiling): LokiStream[] {
+function streamsOf(batch: Batch, filing: LokiFiling): LokiStream[] {
   const { labels, labelsFrom, maxStreams } = filing;
   if (labelsFrom.length === 0) return [{ labels, records: undefined }];
   const streams = new Map<string, { labels: Record<string, string>; records: number[] }>();
@@ -122,13 +122,7 @@ function liftedPairs(batch: Batch, i: number, filing: LokiFiling): Buffer {
 }
 
 function pair(name: string, value: string): Buffer {
-  const inner = Buffer.concat([textField(1, name), textField(2, value)]);
-  const size = varintSize(inner.length);
-  const outer = new ByteWriter().reset(inner.length + size + 1);
-  outer.byte(lengthTag(metadataField));
-  outer.varint(inner.length);
-  outer.bytes(inner);
-  return outer.copy();
+  return bytesField(metadataField, Buffer.concat([textField(1, name), textField(2, value)]));
 }
 
 /** A push request in JSON. The result lives until the next call. */

@@ -75,8 +75,8 @@ describe('the registry', () => {
 
 describe('a client of other people', () => {
   it('is found where it is installed', async () => {
-    expect(() => requireClient('vitest', 'test')).not.toThrow();
-    expect(await loadClient<{ it: unknown }>('vitest', 'test')).toHaveProperty('it');
+    expect(() => requireClient('protobufjs', 'test')).not.toThrow();
+    expect(await loadClient<{ Reader: unknown }>('protobufjs', 'test')).toHaveProperty('Reader');
   });
 
   it('is named, with what to do, where it is not', async () => {

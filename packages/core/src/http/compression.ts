@@ -39,7 +39,7 @@ if (zstdCompress) {
 }
 
 /** True where this Node.js can compress that way. */
-export function canCompress(encoding: ContentEncoding): boolean {
+function canCompress(encoding: ContentEncoding): boolean {
   return compressors[encoding] !== undefined;
 }
 

@@ -3,7 +3,7 @@
 // Dates are measured against the reply's own Date header, so a wrong clock on either side does not matter.
 
 /** Longest wait that a destination may ask for: 5 minutes. */
-export const maxRetryAfterMs = 300_000;
+const maxRetryAfterMs = 300_000;
 
 /** Milliseconds to wait before the next attempt, from 0 to {@link maxRetryAfterMs}. */
 export function retryAfterMs(headers: Readonly<Record<string, string>>): number | undefined {

@@ -2,6 +2,7 @@
 // In: what the user wrote and the transport's limits and recommendations. Out: complete settings, or a clear error.
 
 import { SpillwayError } from '../errors.js';
+import { spoolOptions } from '../spool/options.js';
 import type { AnyTransport } from '../transport.js';
 import { parseOptions } from './parse.js';
 import {
@@ -13,6 +14,7 @@ import {
   list,
   milliseconds,
   object,
+  optional,
   type Parsed,
   size,
   text,
@@ -149,6 +151,7 @@ export const pipelineOptions = object(
     send,
     retry,
     breaker,
+    spool: optional(spoolOptions),
     close,
     keys,
     mirror: choice(['off', 'errors', 'all', 'onFailure'], {
@@ -189,7 +192,7 @@ export function settle(input: PipelineInput, { name, limits, recommended = {} }:
   return {
     ...options,
     batch: {
-      maxBytes: own.maxBytes ?? Math.min(recommended.maxBytes ?? MB, limits.maxBytes, options.queue.maxBytes),
+      maxBytes: own.maxBytes ?? Math.min(recommended.maxBytes ?? MB, limits.maxBytes, options.queue.maxBytes / 8),
       maxRecords: own.maxRecords ?? Math.min(recommended.maxRecords ?? 5000, limits.maxRecords),
       lingerMs: own.lingerMs ?? recommended.lingerMs ?? 1000,
     },

@@ -18,6 +18,8 @@ export type SpoolEvent =
       readonly segment: string;
       readonly reason: EvictionReason;
       readonly lane: Lane;
+      /** The segment is an earlier process's. */
+      readonly recovered: boolean;
       readonly records: number;
       readonly bytes: number;
       readonly diskBytes: number;
@@ -30,6 +32,8 @@ export type SpoolEvent =
   | {
       readonly type: 'recordsLost';
       readonly segment: string;
+      /** The segment is an earlier process's. */
+      readonly recovered: boolean;
       readonly records: number;
       readonly bytes: number;
       readonly corruptBytes: number;

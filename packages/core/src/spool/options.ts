@@ -54,9 +54,18 @@ export const spoolOptions = object(
     maxSegments: integer({ default: 4096, min: 4, doc: 'Most segment files: a disk can run out of inodes too.' }),
     maxAgeMs: milliseconds({ default: 72 * 3_600_000, min: 1000, doc: 'What is older is dropped, and counted.' }),
     minFreeBytes: size({ default: 256 * 2 ** 20, doc: 'Stop spooling when the disk has less than this free.' }),
-    durability: choice(['spill', 'journal'], {
+    durability: choice(['spill', 'hybrid', 'journal'], {
       default: 'spill',
-      doc: 'spill: memory first, disk under pressure and at exit. journal: disk before anything else.',
+      doc: 'spill: memory first, disk under pressure, in an outage and at exit. journal: disk before anything else. hybrid: journal for the records of the high lane, spill for the rest.',
+    }),
+    spillAfterMs: milliseconds({ default: 5000, doc: 'Longest that a batch waits in memory before it moves to disk.' }),
+    drain: choice(['liveFirst', 'oldestFirst'], {
+      doc: 'What goes first after an outage: new records, while the disk gets a share, or the oldest. Default: what suits the transport, else liveFirst. oldestFirst puts all records into one lane.',
+    }),
+    drainBytesPerSecond: size({
+      default: 16 * 2 ** 20,
+      min: 1024,
+      doc: 'Most bytes of records a second that come back from the disk.',
     }),
     sync: choice(['none', 'interval', 'always'], {
       default: 'interval',

@@ -114,13 +114,23 @@ export class Quota {
     } catch {
       // The estimate has to do.
     }
-    const { path, lane, size: diskBytes } = segment;
+    const { path, lane, recovered, size: diskBytes } = segment;
     const dropped = copyOf(segment.waiting);
     const to = this.#core.runtime.now();
     const from = Number.isFinite(segment.oldest) ? segment.oldest : segment.createdAt;
     add(this.#core.counters.evicted[reason], dropped);
     if (dropped.records > 0) {
-      this.#core.emit({ type: 'segmentEvicted', segment: path, reason, lane, ...dropped, diskBytes, from, to });
+      this.#core.emit({
+        type: 'segmentEvicted',
+        segment: path,
+        reason,
+        lane,
+        recovered,
+        ...dropped,
+        diskBytes,
+        from,
+        to,
+      });
     }
     add(segment.waiting, dropped, -1);
     segment.units = [];

@@ -90,7 +90,8 @@ export class Shelf {
     if (isNothing(gone) && corruptBytes === 0) return;
     add(this.#core.counters.lost, gone);
     this.#core.corruptBytes += corruptBytes;
-    this.#core.emit({ type: 'recordsLost', segment: segment.path, ...gone, corruptBytes });
+    const { path, recovered } = segment;
+    this.#core.emit({ type: 'recordsLost', segment: path, recovered, ...gone, corruptBytes });
   }
 
   /** Notes that a segment has slots to write or can be deleted. */

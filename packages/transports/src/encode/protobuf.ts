@@ -5,12 +5,8 @@ import { ByteWriter } from './byte-writer.js';
 
 /** Wire type 0: numbers. */
 export const varintTag = (field: number): number => field << 3;
-/** Wire type 1: eight bytes, little-endian. */
-export const fixed64Tag = (field: number): number => (field << 3) | 1;
 /** Wire type 2: bytes, text and messages, with their length before them. */
 export const lengthTag = (field: number): number => (field << 3) | 2;
-/** Wire type 5: four bytes, little-endian. */
-export const fixed32Tag = (field: number): number => (field << 3) | 5;
 
 const scratch = new ByteWriter();
 
@@ -25,13 +21,5 @@ export function bytesField(field: number, value: Uint8Array): Buffer {
   scratch.varint(lengthTag(field));
   scratch.varint(value.length);
   scratch.bytes(value);
-  return scratch.copy();
-}
-
-/** A field of a number, pre-encoded. */
-export function numberField(field: number, value: number): Buffer {
-  scratch.reset(16);
-  scratch.varint(varintTag(field));
-  scratch.varint(value);
   return scratch.copy();
 }

@@ -1,0 +1,26 @@
+// A batch on its way through the pipeline, and what is known about it: which seal, which lane, whether it is on disk.
+
+import type { Batch } from './batch.js';
+import type { Lane } from './lane.js';
+import type { Receipt } from './spool/segment.js';
+
+/** A hold on a batch that is also on disk. When its records are split up, the parts share it. */
+export interface Hold {
+  readonly receipt: Receipt;
+  /** The batch as it is on disk. */
+  readonly root: Batch;
+  /** Parts of it that are not settled yet. */
+  open: number;
+  /** It came from the disk, and may go back there. */
+  readonly drained: boolean;
+}
+
+/** A batch on its way, and which seal it came from: the order in which `flush` waits for it. */
+export interface Entry {
+  readonly batch: Batch;
+  readonly seal: number;
+  readonly lane: Lane;
+  /** When it was sealed, or came from the disk, by the steady clock. */
+  readonly at: number;
+  readonly hold?: Hold | undefined;
+}

@@ -1,0 +1,234 @@
+// The pipeline with a spool: what moves to disk and when, what comes back, and that nothing is lost on the way.
+
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ack, type Behaviour, scriptedDestination } from '@spillway/testing';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { PipelineInput } from './options/pipeline-options.js';
+import { type Pipeline, pipeline } from './pipeline.js';
+import { imbalance } from './stats.js';
+import type { Verdict } from './transport.js';
+
+let directory = '';
+const open: Pipeline[] = [];
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'spillway-spooling-'));
+});
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((logs) => logs.close({ deadlineMs: 0 })));
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const lines = (count: number, from = 0, level = 30, pad = 50) =>
+  Array.from(
+    { length: count },
+    (_, i) => `${JSON.stringify({ level, time: 1_700_000_000_000 + i, i: from + i, pad: 'x'.repeat(pad) })}\n`,
+  ).join('');
+const reply = (verdict: Verdict): Behaviour => ({ kind: 'reply', verdict });
+const down = reply({ outcome: 'retry', reason: '503' });
+const upTo = (count: number) => Array.from({ length: count }, (_, i) => i);
+const numbers = (stored: readonly { line: string }[]) =>
+  stored.map((each) => JSON.parse(each.line).i as number).filter((i) => i !== undefined);
+const sorted = (values: readonly number[]) => [...values].sort((a, b) => a - b);
+
+function setUp(options: Omit<PipelineInput, 'spool'> & { spool?: object } = {}, destination = scriptedDestination()) {
+  const logs = pipeline(destination.transport, {
+    warnings: 'off',
+    batch: { maxRecords: 50, lingerMs: 5 },
+    retry: { minMs: 1, maxMs: 20, attempts: 3 },
+    breaker: { failures: 2, cooldownMs: 20 },
+    ...options,
+    spool: { directory, minFreeBytes: 0, spillAfterMs: 60_000, ...options.spool },
+  } as PipelineInput);
+  open.push(logs);
+  return { destination, logs };
+}
+
+async function until(condition: () => boolean, what: () => unknown = () => ''): Promise<void> {
+  const deadline = Date.now() + 20_000;
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error(`did not happen: ${condition} ${JSON.stringify(what())}`);
+    await new Promise((done) => setTimeout(done, 5));
+  }
+}
+
+function balanced(logs: Pipeline) {
+  const stats = logs.stats();
+  expect(imbalance(stats), JSON.stringify(stats)).toEqual({ records: 0, bytes: 0 });
+  return stats;
+}
+
+describe('with a spool', () => {
+  it('touches no file while the destination is well', async () => {
+    const { destination, logs } = setUp();
+    logs.write(lines(500));
+    await until(() => destination.stored.length === 500);
+    expect(readdirSync(directory)).toEqual([]);
+    balanced(logs);
+  });
+
+  it('moves everything to disk in an outage, keeps memory low, and delivers it all afterwards', async () => {
+    const { destination, logs } = setUp({ queue: { maxBytes: '1mb' } });
+    destination.behave(() => down);
+    for (let i = 0; i < 100; i++) {
+      logs.write(lines(100, i * 100));
+      await new Promise((done) => setTimeout(done, 2));
+      balanced(logs);
+    }
+    await until(
+      () => logs.stats().spooled.records > 9000,
+      () => logs.stats(),
+    );
+    expect(logs.stats().dropped.records).toBe(0);
+    destination.behave(() => ack);
+    await until(
+      () => logs.stats().acked.records === 10_000,
+      () => logs.stats(),
+    );
+    expect(sorted(numbers(destination.stored))).toEqual(upTo(10_000));
+    expect(balanced(logs).spooled).toEqual({ records: 0, bytes: 0 });
+  });
+
+  it('spills what does not fit into memory, even when the writer never lets go', async () => {
+    const { destination, logs } = setUp({ queue: { maxBytes: '128kb' }, batch: { maxRecords: 50, maxBytes: '16kb' } });
+    for (let i = 0; i < 100; i++) logs.write(lines(100, i * 100));
+    const { queued, inFlight, spooled, dropped } = balanced(logs);
+    expect(queued.bytes + inFlight.bytes).toBeLessThanOrEqual(128 * 1024);
+    expect(spooled.records).toBeGreaterThan(5000);
+    expect(dropped.records).toBe(0);
+    await until(
+      () => logs.stats().acked.records === 10_000,
+      () => logs.stats(),
+    );
+    expect(sorted(numbers(destination.stored))).toEqual(upTo(10_000));
+  });
+
+  it.each(['spill', 'journal', 'hybrid'])(
+    'with %s leaves what close cannot deliver to the next process',
+    async (durability) => {
+      const { destination, logs } = setUp({ spool: { durability } });
+      destination.behave((_, n) => (n > 2 ? { kind: 'hang' } : ack));
+      logs.write(lines(300) + lines(200, 300, 50));
+      const report = await logs.close({ deadlineMs: 300 });
+      expect(report.stats).toMatchObject({ dropped: { records: 0 }, queued: { records: 0 }, inFlight: { records: 0 } });
+      expect(report.stats.spooled.records + report.stats.acked.records).toBe(500);
+      balanced(logs);
+
+      const next = setUp({ spool: { durability } }, destination);
+      destination.behave(() => ack);
+      await until(
+        () => destination.stored.length >= 500,
+        () => next.logs.stats(),
+      );
+      expect(sorted(numbers(destination.stored))).toEqual(upTo(500));
+      await until(() => next.logs.stats().inFlight.records === 0);
+      expect(balanced(next.logs).recovered.records).toBe(report.stats.spooled.records);
+    },
+  );
+
+  it('spills at the end of the process on the spot', async () => {
+    const { destination, logs } = setUp({ batch: { lingerMs: 60_000 } });
+    destination.behave(() => ({ kind: 'hang' }));
+    logs.write(lines(500));
+    logs.spillSync();
+    expect(balanced(logs).queued.records).toBe(0);
+  });
+
+  it('keeps rejected records as dead letters', async () => {
+    const { destination, logs } = setUp();
+    destination.behave(() => reply({ outcome: 'reject', reason: 'mapping' }));
+    logs.write(lines(50));
+    await until(() => logs.stats().rejected.records === 50);
+    await logs.close();
+    const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((each) => each.isFile());
+    expect(files.some(({ parentPath, name }) => statSync(join(parentPath, name)).size > 2000)).toBe(true);
+  });
+
+  it('splits and partly rejects what comes from the disk, exactly once', async () => {
+    const { destination, logs } = setUp();
+    destination.behave(() => down);
+    logs.write(lines(1000));
+    await until(
+      () => logs.stats().spooled.records >= 900,
+      () => logs.stats(),
+    );
+    destination.behave((batch, n) => {
+      if (n % 3 === 0) return down;
+      if (batch.count > 20) return reply({ outcome: 'split', reason: 'big' });
+      const bad = upTo(batch.count).filter((i) => (batch.fields(i).i as number) % 100 === 7);
+      return bad.length > 0 ? reply({ outcome: 'partial', retry: [], reject: bad, reason: 'bad' }) : ack;
+    });
+    await until(
+      () => logs.stats().acked.records + logs.stats().rejected.records === 1000,
+      () => logs.stats(),
+    );
+    expect(sorted(numbers(destination.stored))).toEqual(upTo(1000).filter((i) => i % 100 !== 7));
+    balanced(logs);
+  });
+
+  it('with live first, new records do not wait for the backlog', async () => {
+    const { destination, logs } = setUp({ spool: { drainBytesPerSecond: 20_000 } });
+    destination.behave(() => down);
+    logs.write(lines(5000));
+    await until(
+      () => logs.stats().spooled.records >= 4900,
+      () => logs.stats(),
+    );
+    destination.behave(() => ack);
+    await until(
+      () => logs.stats().breaker === 'closed',
+      () => logs.stats(),
+    );
+    logs.write(lines(50, 90_000));
+    await until(() => numbers(destination.stored).includes(90_049));
+    expect(logs.stats().spooled.records).toBeGreaterThan(3000);
+    balanced(logs);
+  });
+
+  it('with oldest first, the backlog is delivered in order', async () => {
+    const { destination, logs } = setUp({ spool: { drain: 'oldestFirst' }, send: { maxInFlight: 1 } });
+    destination.behave(() => down);
+    logs.write(lines(2000));
+    await until(
+      () => logs.stats().spooled.records === 2000,
+      () => logs.stats(),
+    );
+    destination.behave(() => ack);
+    logs.write(lines(100, 2000, 60));
+    await until(
+      () => logs.stats().acked.records === 2100,
+      () => logs.stats(),
+    );
+    expect(numbers(destination.stored)).toEqual(upTo(2100));
+  });
+
+  it('goes on from memory when the disk is full, and counts what the quota cost', async () => {
+    const { destination, logs } = setUp({
+      queue: { maxBytes: '256kb' },
+      spool: { maxBytes: '1mb', compression: 'none' },
+    });
+    destination.behave(() => down);
+    for (let i = 0; i < 200; i++) {
+      logs.write(lines(100, i * 100));
+      await new Promise((done) => setTimeout(done, 1));
+      const { queued, inFlight } = balanced(logs);
+      expect(queued.bytes + inFlight.bytes).toBeLessThanOrEqual(256 * 1024);
+    }
+    expect(logs.stats().dropped.records).toBeGreaterThan(5000);
+    destination.behave(() => ack);
+    const settled = () => logs.stats().acked.records + logs.stats().dropped.records;
+    await until(
+      () => settled() >= 20_000 && logs.stats().spooled.records === 0,
+      () => logs.stats(),
+    );
+    balanced(logs);
+    const reported = destination.stored
+      .map(({ line }) => JSON.parse(line))
+      .filter((record) => record.spillway)
+      .reduce((sum, { spillway }) => sum + spillway.records, 0);
+    expect(new Set(numbers(destination.stored)).size).toBe(20_000 - logs.stats().dropped.records);
+    expect(reported).toBeLessThanOrEqual(logs.stats().dropped.records);
+    expect(reported).toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,103 @@
+// The life of a destination as seen by a pipeline: healthy, down, back, ended in the middle of a delivery, back again.
+// In: a transport, its real server, a way to read back the numbers that records carry. Out: what was lost, what came
+// twice, and the pipeline's own account of it, which has to agree.
+
+import { type AnyTransport, imbalance, type PipelineInput, pipeline, type Stats } from '@spillway/core';
+import { expect } from 'vitest';
+import { type RunningServer, until } from '../servers/index.js';
+
+/** What the scenario needs. */
+export interface Delivery {
+  readonly transport: AnyTransport;
+  readonly server: RunningServer;
+  /** The `n` of every record that the server has, in its order, repetitions included. */
+  readBack(): Promise<number[]>;
+  /** Records in each of the three parts. @default 5000 */
+  readonly recordsPerPart?: number;
+  /** How the server ends the second time, with deliveries under way. `stop` where a killed server loses what it had
+   * acknowledged. @default 'kill' */
+  readonly secondEnd?: 'kill' | 'stop';
+  readonly options?: PipelineInput;
+}
+
+/** What came of it. */
+export interface Delivered {
+  readonly stats: Stats;
+  /** Records written, without the oversized one. */
+  readonly written: number;
+  /** Numbers that the server has, each once, ascending. */
+  readonly found: readonly number[];
+  readonly duplicates: number;
+}
+
+/** A record as the scenario writes it. */
+export function numbered(n: number): string {
+  return `${JSON.stringify({ level: 30, time: Date.now(), pid: 7, hostname: 'h', n, msg: `record ${n} says "hello" \\ grüße 🌍` })}\n`;
+}
+
+/** Writes through an outage, an end in the middle of a delivery and an oversized record, and reads all of it back. */
+export async function deliverThroughTrouble(delivery: Delivery): Promise<Delivered> {
+  const { transport, server, recordsPerPart = 5000 } = delivery;
+  const logs = pipeline(transport, {
+    batch: { lingerMs: 20, maxRecords: 500 },
+    retry: { attempts: 3, minMs: 50, maxMs: 500 },
+    breaker: { failures: 3, cooldownMs: 300, probeMs: 300 },
+    send: { timeoutMs: 5000 },
+    warnings: 'off',
+    ...delivery.options,
+  });
+  let written = 0;
+  const write = async (count: number) => {
+    for (let i = 0; i < count; i++) {
+      logs.write(numbered(written++));
+      if (i % 250 === 249) await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+
+  await write(recordsPerPart);
+  await settled(logs);
+
+  await server.stop();
+  await write(recordsPerPart);
+  await until(() => logs.stats().breaker !== 'closed', { what: 'the outage to be noticed' });
+  logs.write(`{"level":50,"msg":"${'x'.repeat(transport.limits.maxRecordBytes)}"}\n`);
+  await server.restart();
+  await settled(logs);
+
+  const before = logs.stats().acked.records;
+  await write(recordsPerPart);
+  await until(() => logs.stats().acked.records > before, { what: 'delivery to be under way', everyMs: 1 });
+  await server[delivery.secondEnd ?? 'kill']();
+  await server.restart();
+  await settled(logs);
+
+  const { stats } = await logs.close();
+  expect(imbalance(stats)).toEqual({ records: 0, bytes: 0 });
+  // What was acked is there, though some servers show it only after a while.
+  let numbers: number[] = [];
+  await until(
+    async () => {
+      numbers = await delivery.readBack();
+      return new Set(numbers).size >= written;
+    },
+    { what: `${written} records to be found`, deadlineMs: 30_000, everyMs: 500 },
+  ).catch(() => {});
+  const found = [...new Set(numbers)].sort((a, b) => a - b);
+  return { stats, written, found, duplicates: numbers.length - found.length };
+}
+
+/** Asserts that nothing is missing, and that the one oversized record is accounted for. */
+export function expectComplete({ stats, written, found }: Delivered): void {
+  const known = new Set(found);
+  const missing = Array.from({ length: written }, (_, n) => n).filter((n) => !known.has(n));
+  expect(missing.slice(0, 20), `${missing.length} of ${written} are missing; ${JSON.stringify(stats)}`).toEqual([]);
+  expect(found.length).toBe(written);
+  expect(stats.acked.records).toBe(written);
+  expect(stats.rejected.records).toBe(1);
+  expect(stats.dropped.records).toBe(0);
+}
+
+async function settled(logs: ReturnType<typeof pipeline>): Promise<void> {
+  const report = await logs.flush({ timeoutMs: 60_000 });
+  expect(report.settled, JSON.stringify(report.stats)).toBe(true);
+}
