@@ -36,6 +36,11 @@ export async function fetchRecords(filter, { signal, ...range }) {
   return /** @type {Page} */ (parse(text));
 }
 
+/** Removes every record. */
+export async function clearRecords() {
+  await fetch('/api/records', { method: 'DELETE' });
+}
+
 /**
  * Opens the live tail after a record; the browser reconnects by itself and goes on where it was.
  * @param {Filter} filter

@@ -1,6 +1,7 @@
 // The page: filter → first page → live tail → list. State lives here; what it looks like in the files it imports.
-import { fetchRecords, openTail } from './api.js';
+import { clearRecords, fetchRecords, openTail } from './api.js';
 import { showBlank } from './blank.js';
+import { addTerm, onFilter, readFilter, restoreFilter, writeFilter } from './controls.js';
 import { byId } from './dom.js';
 import { Feed } from './feed.js';
 import { count, plural } from './format.js';
@@ -11,8 +12,6 @@ import { showConnection, showStats } from './status.js';
 
 /** @typedef {import('./feed.js').Gap} Gap */
 
-const query = /** @type {HTMLInputElement} */ (byId('query'));
-const levels = /** @type {HTMLFieldSetElement} */ (byId('levels'));
 const viewport = byId('list');
 const fresh = byId('fresh');
 const live = byId('live');
@@ -32,7 +31,7 @@ const actions = {
     catchUp();
   },
   narrow: (term) => {
-    query.value = `${query.value.trim()} ${term}`.trim();
+    addTerm(term);
     void load();
   },
   fill: (gap) => void fill(gap),
@@ -55,7 +54,7 @@ async function load() {
   searching = new AbortController();
   const { signal } = searching;
   closeTail();
-  filter = readControls();
+  filter = readFilter();
   viewport.setAttribute('aria-busy', 'true');
   try {
     const page = await fetchRecords(filter, { signal });
@@ -166,24 +165,6 @@ function announce() {
     shown === 0 ? 'No records' : `${plural(shown, 'record', 'records')}${feed.complete ? '' : ' and more'}`;
 }
 
-function readControls() {
-  const checked = levels.querySelector('input:checked');
-  const chosen = { query: query.value.trim(), level: checked instanceof HTMLInputElement ? checked.value : '' };
-  const url = new URL(location.href);
-  for (const [name, value] of Object.entries(chosen)) {
-    if (value === '') url.searchParams.delete(name);
-    else url.searchParams.set(name, value);
-  }
-  history.replaceState(null, '', url);
-  return chosen;
-}
-
-function restoreControls() {
-  const chosen = new URL(location.href).searchParams;
-  query.value = chosen.get('query') ?? '';
-  for (const input of levels.querySelectorAll('input')) input.checked = input.value === (chosen.get('level') ?? '');
-}
-
 function togglePause() {
   paused = !paused;
   if (!paused && feed.heldCount > 0) {
@@ -198,27 +179,17 @@ function toTop() {
   if (feed.heldCount > 0) release();
 }
 
-let typing = 0;
-query.addEventListener('input', () => {
-  clearTimeout(typing);
-  typing = setTimeout(() => void load(), 180);
-});
-byId('search').addEventListener('submit', (event) => {
-  event.preventDefault();
-  clearTimeout(typing);
-  void load();
-});
-levels.addEventListener('change', () => void load());
+onFilter(() => void load());
 live.addEventListener('click', togglePause);
 fresh.addEventListener('click', () => {
   paused = false;
   toTop();
 });
 byId('blank').addEventListener('clear', () => {
-  query.value = '';
-  for (const input of levels.querySelectorAll('input')) input.checked = input.value === '';
+  writeFilter({ query: '', level: '' });
   void load();
 });
-onKeys({ list, viewport, query, togglePause, toTop });
-restoreControls();
+byId('status').addEventListener('clear', () => void clearRecords().then(load));
+onKeys({ list, viewport, togglePause, toTop });
+restoreFilter();
 void load();

@@ -19,6 +19,12 @@ const unsafe =
 // biome-ignore lint/suspicious/noControlCharactersInRegex: colours of a terminal begin with ESC
 const colours = /\x1b\[[0-9;:]*m/g;
 
+// The names of the controls 0 to 31.
+const controls =
+  'NUL SOH STX ETX EOT ENQ ACK BEL BS HT LF VT FF CR SO SI DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US'.split(
+    ' ',
+  );
+
 /**
  * Shows characters that would not be seen, or would change how others are seen. Line breaks and tabs stay.
  * @param {string} text
@@ -26,8 +32,8 @@ const colours = /\x1b\[[0-9;:]*m/g;
 export function visible(text) {
   return text.replace(unsafe, (character) => {
     const code = /** @type {number} */ (character.codePointAt(0));
-    if (code < 0x20) return String.fromCharCode(0x2400 + code);
-    if (code === 0x7f) return '\u2421';
+    const name = code === 0x7f ? 'DEL' : controls[code];
+    if (name !== undefined) return `\u27e8${name}\u27e9`;
     return `\u27e8U+${code.toString(16).toUpperCase().padStart(4, '0')}\u27e9`;
   });
 }

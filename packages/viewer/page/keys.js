@@ -1,10 +1,10 @@
 // The keyboard: / search, P pause, arrows or J and K move, Enter opens, Escape closes, Home goes to the newest.
+import { byId } from './dom.js';
 
 /**
  * @typedef {object} Targets
  * @property {import('./list.js').List} list
  * @property {HTMLElement} viewport
- * @property {HTMLInputElement} query
  * @property {() => void} togglePause
  * @property {() => void} toTop
  */
@@ -13,7 +13,8 @@
 const steps = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1, PageDown: 20, PageUp: -20 };
 
 /** @param {Targets} targets */
-export function onKeys({ list, viewport, query, togglePause, toTop }) {
+export function onKeys({ list, viewport, togglePause, toTop }) {
+  const query = /** @type {HTMLInputElement} */ (byId('query'));
   query.addEventListener('keydown', (event) => {
     if (event.key === 'ArrowDown') {
       event.preventDefault();

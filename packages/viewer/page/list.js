@@ -126,21 +126,29 @@ export class List {
       if (index === undefined ? !node.contains(document.activeElement) : this.#items[index] !== item)
         this.#remove(id, node);
     }
+    /** @type {HTMLElement | null} */
+    let previous = null;
     for (const [id, index] of wanted) {
       const item = /** @type {Item} */ (this.#items[index]);
-      const node = this.#nodes.get(id)?.node ?? this.#add(item, render(item, this.#open.has(id)));
+      /** @type {HTMLElement} */
+      const node = this.#nodes.get(id)?.node ?? this.#add(item, render(item, this.#open.has(id)), previous);
       node.style.transform = `translateY(${this.#topOf(index)}px)`;
       node.setAttribute('aria-posinset', String(index + 1));
       node.setAttribute('aria-setsize', '-1');
+      previous = node;
     }
     if (last >= this.#items.length - OVERSCAN) nearEnd();
   }
 
-  /** @param {Item} item @param {HTMLElement} node */
-  #add(item, node) {
+  /**
+   * Rows stand in the document in the order in which they are seen, for whoever reads it by other means.
+   * @param {Item} item @param {HTMLElement} node @param {HTMLElement | null} previous
+   */
+  #add(item, node, previous) {
     node.dataset.id = String(item.id);
     this.#nodes.set(item.id, { node, item });
-    this.#canvas.append(node);
+    if (previous === null) this.#canvas.prepend(node);
+    else previous.after(node);
     if (this.#open.has(item.id)) this.#observer.observe(node);
     return node;
   }

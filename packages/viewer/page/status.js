@@ -1,5 +1,5 @@
 // The line at the bottom: connection, what is kept, how fast it comes, and how much of it is trouble.
-import { byId, element } from './dom.js';
+import { button, byId, element } from './dom.js';
 import { ago, bytes, count, plural } from './format.js';
 
 const SAMPLES = 60;
@@ -10,16 +10,32 @@ const connection = element('span', 'connection', 'Connecting');
 const kept = element('span', 'kept');
 const troubles = element('span', 'troubles');
 const rate = element('span', 'rate');
+/** Emptying asks twice: the second click within a few seconds does it. */
+const clear = button('quiet', 'Clear', (node) => {
+  if (node.classList.contains('sure')) byId('status').dispatchEvent(new CustomEvent('clear'));
+  else setTimeout(() => settle(node), 3000);
+  node.classList.toggle('sure');
+  node.textContent = node.classList.contains('sure') ? 'Remove all records?' : 'Clear';
+});
 const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
 const area = document.createElementNS('http://www.w3.org/2000/svg', 'path');
+const curve = document.createElementNS('http://www.w3.org/2000/svg', 'path');
 /** @type {number[]} Rates of the last minute. */
 const rates = [];
 
 svg.setAttribute('viewBox', `0 0 ${WIDTH} ${HEIGHT}`);
 svg.setAttribute('class', 'spark');
 svg.setAttribute('aria-hidden', 'true');
-svg.append(area);
-byId('status').append(connection, kept, element('span', 'spring'), troubles, svg, rate);
+area.setAttribute('class', 'area');
+curve.setAttribute('class', 'curve');
+svg.append(area, curve);
+byId('status').append(connection, kept, clear, element('span', 'spring'), troubles, svg, rate);
+
+/** @param {HTMLElement} node */
+function settle(node) {
+  node.classList.remove('sure');
+  node.textContent = 'Clear';
+}
 
 /** @param {boolean} connected @param {string} [reason] */
 export function showConnection(connected, reason = '') {
@@ -44,7 +60,7 @@ export function showStats(stats) {
   rate.textContent = `${count(ratePerSecond)}/s`;
   rates.push(ratePerSecond);
   if (rates.length > SAMPLES) rates.shift();
-  area.setAttribute('d', curve(rates));
+  draw();
 }
 
 /** @param {string} level @param {number} value @param {string} one @param {string} many */
@@ -52,13 +68,15 @@ function trouble(level, value, one, many) {
   return value === 0 ? null : element('span', `trouble ${level}`, plural(value, one, many));
 }
 
-/** @param {readonly number[]} values */
-function curve(values) {
-  const top = Math.max(...values, 1);
+function draw() {
+  if (rates.length < 2) return;
+  const top = Math.max(...rates, 1);
   const step = WIDTH / (SAMPLES - 1);
-  const left = WIDTH - (values.length - 1) * step;
-  const points = values.map(
-    (value, i) => `${(left + i * step).toFixed(1)},${(HEIGHT - 1 - (value / top) * (HEIGHT - 3)).toFixed(1)}`,
-  );
-  return `M${left.toFixed(1)},${HEIGHT} L${points.join(' L')} L${WIDTH},${HEIGHT} Z`;
+  const left = WIDTH - (rates.length - 1) * step;
+  const points = rates.map((value, i) => {
+    const y = HEIGHT - 2 - (value / top) * (HEIGHT - 4);
+    return `${(left + i * step).toFixed(1)},${y.toFixed(1)}`;
+  });
+  curve.setAttribute('d', `M${points.join(' L')}`);
+  area.setAttribute('d', `M${left.toFixed(1)},${HEIGHT} L${points.join(' L')} L${WIDTH},${HEIGHT} Z`);
 }

@@ -58,7 +58,7 @@ export function settle(options: ViewerOptions, env: NodeJS.ProcessEnv = process.
   if (directory !== undefined && (typeof directory !== 'string' || directory === '' || directory.includes('\0'))) {
     fail('directory', 'a path', directory);
   }
-  if (directory !== undefined && memory) fail('directory', 'to be absent when `memory` is true', directory);
+  if (directory !== undefined && memory) fail('directory', 'absent when `memory` is true', directory);
   if (
     !Array.isArray(allowedHosts) ||
     !allowedHosts.every((name) => typeof name === 'string' && /^[\w.-]+$/.test(name))
@@ -73,7 +73,10 @@ export function settle(options: ViewerOptions, env: NodeJS.ProcessEnv = process.
       'The viewer is a development tool and NODE_ENV is `production`. Set `force` (--force) to start it all the same.',
     );
   }
-  return { port, host, token, allowedHosts, directory, memory, maxRecords, maxBytes: size('maxBytes', maxBytes) };
+  const bytes = size('maxBytes', maxBytes);
+  // SQLite as WebAssembly has an address space of 4 GiB at most.
+  if (memory && bytes > 1024 * MIB) fail('maxBytes', 'at most 1gb when `memory` is true', maxBytes);
+  return { port, host, token, allowedHosts, directory, memory, maxRecords, maxBytes: bytes };
 }
 
 const units: Record<string, number> = { '': 1, b: 1, kb: 1024, mb: MIB, gb: 1024 * MIB };

@@ -15,10 +15,10 @@ const record = (line: unknown, labels: Record<string, string> | null = null) => 
 
 test.each([
   ['plain text, é 订单 🚀 שלום', 'plain text, é 订单 🚀 שלום'],
-  ['bell\u0007 nul\u0000 esc\u001b[31m', 'bell␇ nul␀ esc␛[31m'],
+  ['bell\u0007 nul\u0000 esc\u001b[31m', 'bell⟨BEL⟩ nul⟨NUL⟩ esc⟨ESC⟩[31m'],
   ['lines\nand\ttabs', 'lines\nand\ttabs'],
-  ['return\rover', 'return␍over'],
-  ['del\u007f next\u0085', 'del␡ next⟨U+0085⟩'],
+  ['return\rover', 'return⟨CR⟩over'],
+  ['del\u007f next\u0085', 'del⟨DEL⟩ next⟨U+0085⟩'],
   ['user\u202etxt.exe\u2066x', 'user⟨U+202E⟩txt.exe⟨U+2066⟩x'],
   ['zero\u200bwidth\ufeff soft\u00adhyphen', 'zero⟨U+200B⟩width⟨U+FEFF⟩ soft⟨U+00AD⟩hyphen'],
   ['tag\u{e0041} half\ud800', 'tag⟨U+E0041⟩ half⟨U+D800⟩'],

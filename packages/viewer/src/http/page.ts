@@ -3,19 +3,25 @@ import { readFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 
 const names = [
-  'app.css',
-  'app.js',
   'api.js',
+  'app.js',
+  'bar.css',
+  'blank.css',
   'blank.js',
+  'controls.js',
+  'detail.css',
   'detail.js',
   'dom.js',
   'feed.js',
   'format.js',
   'icon.svg',
   'keys.js',
+  'list.css',
   'list.js',
   'row.js',
+  'status.css',
   'status.js',
+  'theme.css',
 ];
 
 const types: Readonly<Record<string, string>> = {

@@ -7,7 +7,7 @@ const TOKEN = 'correct-horse-battery';
 
 test('the page and every other answer carry the headers that keep log content harmless', async () => {
   const { url } = await startViewer();
-  for (const path of ['/', '/app.js', '/app.css', '/api/stats', '/api/records', '/ready', '/nowhere']) {
+  for (const path of ['/', '/app.js', '/theme.css', '/api/stats', '/api/records', '/ready', '/nowhere']) {
     const { headers } = await call(url + path);
     const policy = headers['content-security-policy'];
     expect(policy).toMatch(/^default-src 'none';/);

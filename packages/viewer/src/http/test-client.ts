@@ -82,11 +82,11 @@ export async function records(url: string, parameters: Record<string, string> = 
 
 /** Waits until the condition gives a value. */
 export async function until<T>(condition: () => T | undefined | false): Promise<T> {
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + 60_000;
   for (;;) {
     const value = condition();
     if (value !== undefined && value !== false) return value;
-    if (Date.now() > deadline) throw new Error('waited 20 s in vain');
+    if (Date.now() > deadline) throw new Error('waited a minute in vain');
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
