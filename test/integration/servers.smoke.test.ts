@@ -75,7 +75,7 @@ test('victorialogs takes JSON lines and gives them back', { timeout: OBTAIN_TIME
   const reply = await fetch(`${server.url}/insert/jsonline?${fields}`, { method: 'POST', body: rows.join('\n') });
   expect(reply.status).toBe(200);
 
-  server.pause();
+  await server.pause();
   await expect(fetch(`${server.url}/health`, { signal: AbortSignal.timeout(300) })).rejects.toThrow('timeout');
   server.resume();
   await until(async () => (await server.count('app:=smoke')) === 2, { what: 'both rows' });

@@ -122,8 +122,8 @@ class Running<Port extends string, Options extends StartOptions> implements Runn
     await this.#daemon?.kill();
   }
 
-  pause(): void {
-    this.#daemon?.signal('SIGSTOP');
+  async pause(): Promise<void> {
+    await this.#daemon?.pause();
   }
 
   resume(): void {

@@ -2,8 +2,9 @@
 // Always true: it dies with this process, even when this process is killed (Linux: the parent-death signal); its output
 // goes to a file, so that a full pipe can never stop it.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
-import { setTimeout as pause } from 'node:timers/promises';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { until } from './wait.js';
 
 export interface Command {
   readonly file: string;
@@ -69,11 +70,24 @@ export class Daemon {
     if (this.#failure === undefined) this.#child.kill(name);
   }
 
+  /** Resolves once every thread stands still: the signal itself returns before they do. */
+  async pause(): Promise<void> {
+    const { pid } = this;
+    if (pid === undefined) return;
+    this.signal('SIGSTOP');
+    if (process.platform === 'linux') {
+      await until(() => this.failure !== undefined || standsStill(pid), {
+        what: 'the process to stand still',
+        everyMs: 5,
+      });
+    }
+  }
+
   async stop(): Promise<void> {
     this.signal('SIGTERM');
     this.signal('SIGCONT');
     const grace = new AbortController();
-    const late = pause(stopGraceMs, 'late' as const, { signal: grace.signal, ref: false }).catch(() => undefined);
+    const late = delay(stopGraceMs, 'late' as const, { signal: grace.signal, ref: false }).catch(() => undefined);
     if ((await Promise.race([this.#exited, late])) === 'late') this.signal('SIGKILL');
     grace.abort();
     await this.#exited;
@@ -83,6 +97,15 @@ export class Daemon {
     this.signal('SIGKILL');
     await this.#exited;
   }
+}
+
+function standsStill(pid: number): boolean {
+  const tasks = `/proc/${pid}/task`;
+  return readdirSync(tasks).every((task) => {
+    const stat = readFileSync(`${tasks}/${task}/stat`, 'utf8');
+    // The state follows the name, which is in brackets and may hold anything.
+    return stat.slice(stat.lastIndexOf(')') + 2).startsWith('T');
+  });
 }
 
 function boundToParent({ file, args }: Command): { file: string; args: string[] } {

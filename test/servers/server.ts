@@ -39,8 +39,8 @@ export interface RunningServer<Port extends string = string> {
   stop(): Promise<void>;
   /** SIGKILL; keeps the data. */
   kill(): Promise<void>;
-  /** SIGSTOP: connections are accepted by the kernel, nothing answers. */
-  pause(): void;
+  /** SIGSTOP: connections are accepted by the kernel, nothing answers. Resolves once it stands still. */
+  pause(): Promise<void>;
   /** SIGCONT. */
   resume(): void;
   /** Stops it if it runs, then starts it on the same ports with the same data; resolves once it answers. */
