@@ -44,12 +44,21 @@ export function classifyFailure(error: unknown): Verdict {
     }
     const code = codeOf(cause);
     if (code === undefined) continue;
+    if (code === 'UND_ERR_ABORTED') return proxied(cause);
     if (untrusted.test(code)) return { outcome: 'hold', reason: `TLS: certificate or protocol refused (${code})` };
     if (unusable.test(code)) return { outcome: 'hold', reason: `the request cannot be sent (${code})` };
     if (misplaced[code]) return { outcome: 'hold', reason: `${misplaced[code]} (${code})` };
     return { outcome: 'retry', reason: words[code] ? `${words[code]} (${code})` : code };
   }
   return { outcome: 'retry', reason: 'no reply' };
+}
+
+/** undici says only in words that a proxy would not open a tunnel, and with which status. */
+function proxied(error: unknown): Verdict {
+  const status = /^Proxy response \((\d{3})\)/.exec(String((error as Error).message))?.[1];
+  if (!status) return { outcome: 'retry', reason: 'aborted (UND_ERR_ABORTED)' };
+  const refused = status === '407' || status === '403' || status === '401';
+  return { outcome: refused ? 'hold' : 'retry', reason: `the proxy answered ${status}` };
 }
 
 /** The error, what it wraps and, of the attempts on several addresses, each. Bounded, as causes may be circular. */

@@ -418,7 +418,7 @@ describe('TLS', () => {
 
 describe('a proxy', () => {
   /** A real one: forwards plain requests, tunnels CONNECT, and notes to where. */
-  async function tunnel() {
+  async function tunnel(refusal?: string) {
     const targets: string[] = [];
     const sockets = new Set<net.Socket>();
     const server = createHttpServer((request, response) => {
@@ -432,6 +432,7 @@ describe('a proxy', () => {
       request.pipe(forwarded);
     });
     server.on('connect', (request, client: net.Socket) => {
+      if (refusal) return void client.end(`HTTP/1.1 ${refusal}\r\n\r\n`);
       targets.push(`${request.url} ${request.headers['proxy-authorization'] ?? ''}`.trim());
       const [host, port] = request.url!.split(':');
       const upstream = net.connect(Number(port), host, () => {
@@ -470,6 +471,18 @@ describe('a proxy', () => {
     );
     await using closed = await recordingServer([{ status: 407 }]);
     expect((await connect(server.url, { options: { proxy: closed.url } }).failure()).outcome).toBe('hold');
+  });
+
+  it.each([
+    ['407 Proxy Authentication Required', 'hold'],
+    ['502 Bad Gateway', 'retry'],
+  ])('that answers a tunnel with %s is a %s', async (refusal, outcome) => {
+    await using proxy = await tunnel(refusal);
+    const options = { proxy: `http://127.0.0.1:${proxy.port}` };
+    expect(await connect('https://localhost:9', { options }).failure()).toEqual({
+      outcome,
+      reason: `the proxy answered ${refusal.slice(0, 3)}`,
+    });
   });
 
   it('is used when the option or the environment says so, with its credentials, and TLS goes through it', async () => {

@@ -1,0 +1,106 @@
+// A batch as Loki's push request in protobuf (loki pkg/push/push.proto).
+// In: a batch and how its records are filed. Out: protobuf, not compressed. Lines are copied, with a length before them.
+
+import type { Batch } from '@spillway/core';
+import { ByteWriter, varintSize } from './encode/byte-writer.js';
+import { labelName, labelSet } from './encode/labels.js';
+import { bytesField, lengthTag, textField, varintTag } from './encode/protobuf.js';
+import { levelName, levelNames } from './encode/severity.js';
+import { type LokiFiling, liftedFields, streamsOf, timeOf } from './loki-streams.js';
+
+const writer = new ByteWriter();
+// Field numbers of logproto's PushRequest, Stream, Entry, LabelPair and Timestamp.
+const streamsTag = lengthTag(1);
+const labelsField = 1;
+const entriesTag = lengthTag(2);
+const timestampTag = lengthTag(1);
+const lineTag = lengthTag(2);
+const metadataField = 3;
+const metadataTag = lengthTag(metadataField);
+const nameField = 1;
+const valueField = 2;
+const valueTag = lengthTag(valueField);
+const secondsTag = varintTag(1);
+const nanosTag = varintTag(2);
+
+/** A push request in protobuf. The result lives until the next call. */
+export function encodeProtobuf(batch: Batch, filing: LokiFiling): Buffer {
+  writer.reset(batch.bytes.length + batch.count * 48);
+  for (const { labels, records } of streamsOf(batch, filing)) {
+    writer.byte(streamsTag);
+    const stream = writer.openLength();
+    writer.bytes(textField(labelsField, labelSet(labels)));
+    const count = records?.length ?? batch.count;
+    for (let n = 0; n < count; n++) writeEntry(batch, records ? records[n]! : n, filing);
+    writer.closeLength(stream);
+  }
+  return writer.view();
+}
+
+function writeEntry(batch: Batch, i: number, filing: LokiFiling): void {
+  const ms = timeOf(batch, i);
+  const seconds = Math.floor(ms / 1000);
+  const nanos = (ms % 1000) * 1_000_000 + batch.nanosecond(i);
+  const from = batch.offsets[i]!;
+  const to = batch.offsets[i + 1]! - 1;
+  const level = levelPair(batch, i, filing);
+  const pairs = filing.structuredMetadata.length === 0 ? noPairs : liftedFields(batch, i, filing).map(pairOf);
+  const timestampSize = 2 + varintSize(seconds) + varintSize(nanos);
+  let size = 2 + timestampSize + 1 + varintSize(to - from) + (to - from) + (level?.length ?? 0);
+  for (const pair of pairs) size += 1 + varintSize(pair.size) + pair.size;
+  writer.byte(entriesTag);
+  writer.varint(size);
+  writer.byte(timestampTag);
+  writer.byte(timestampSize);
+  writer.byte(secondsTag);
+  writer.varint(seconds);
+  writer.byte(nanosTag);
+  writer.varint(nanos);
+  writer.byte(lineTag);
+  writer.varint(to - from);
+  writer.bytes(batch.bytes, from, to);
+  if (level) writer.bytes(level);
+  for (const pair of pairs) writePair(pair);
+}
+
+/** `level` as structured metadata, pre-encoded: Loki does not recognize numbers as levels by itself. */
+const levelPairs = new Map(
+  levelNames.map((name) => [
+    name,
+    bytesField(metadataField, Buffer.concat([textField(nameField, 'level'), textField(valueField, name)])),
+  ]),
+);
+
+function levelPair(batch: Batch, i: number, filing: LokiFiling): Buffer | undefined {
+  const name = filing.levelMetadata ? levelName(batch.levels[i]!) : undefined;
+  return name && levelPairs.get(name);
+}
+
+/** A LabelPair that is about to be written. */
+interface Pair {
+  /** The name, pre-encoded. */
+  readonly name: Buffer;
+  readonly value: string;
+  readonly valueBytes: number;
+  readonly size: number;
+}
+
+const noPairs: readonly Pair[] = [];
+/** As many names as options list. */
+const encodedNames = new Map<string, Buffer>();
+
+function pairOf([field, value]: readonly [field: string, value: string]): Pair {
+  const name = encodedNames.get(field) ?? textField(nameField, labelName(field));
+  encodedNames.set(field, name);
+  const valueBytes = Buffer.byteLength(value);
+  return { name, value, valueBytes, size: name.length + 1 + varintSize(valueBytes) + valueBytes };
+}
+
+function writePair({ name, value, valueBytes, size }: Pair): void {
+  writer.byte(metadataTag);
+  writer.varint(size);
+  writer.bytes(name);
+  writer.byte(valueTag);
+  writer.varint(valueBytes);
+  writer.text(value);
+}
