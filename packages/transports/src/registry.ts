@@ -6,6 +6,7 @@ import { describe } from '@spillway/core';
 import { elasticsearch, elasticsearchOptions, elasticsearchTraits } from './elasticsearch.js';
 import { http, httpOptions, httpTraits } from './http.js';
 import { loki, lokiOptions, lokiTraits } from './loki.js';
+import { redis, redisOptions, redisTraits } from './redis.js';
 import { stdout, stdoutOptions, stdoutTraits } from './stdout.js';
 import type { Traits } from './traits.js';
 import { victorialogs, victorialogsOptions, victorialogsTraits } from './victorialogs.js';
@@ -29,6 +30,7 @@ export const registry: Readonly<Record<string, TransportEntry>> = {
   elasticsearch: entry(elasticsearch, elasticsearchOptions, elasticsearchTraits),
   http: entry(http, httpOptions, httpTraits),
   loki: entry(loki, lokiOptions, lokiTraits),
+  redis: entry(redis, redisOptions, redisTraits),
   stdout: entry(stdout, stdoutOptions, stdoutTraits),
   victorialogs: entry(victorialogs, victorialogsOptions, victorialogsTraits),
 };
