@@ -8,7 +8,7 @@ export interface BackoffOptions {
 }
 
 /** Longest wait that a destination can ask for. Source: protocol reference, section 1.2. */
-export const MAX_RETRY_AFTER_MS = 300_000;
+const MAX_RETRY_AFTER_MS = 300_000;
 
 /** Full jitter: uniform in [0, min(maxMs, minMs * 2^failures)], with `failures` counted from 0. */
 export function backoff(failures: number, { minMs, maxMs }: BackoffOptions, random: () => number): number {

@@ -22,7 +22,7 @@ export type {
 export { LANES, type Lane } from './lane.js';
 export type { DropReason, Tally } from './ledger.js';
 export { parseOptions } from './options/parse.js';
-export { type PipelineInput, pipelineOptions } from './options/pipeline-options.js';
+export { type PipelineInput, type PipelineSettings, pipelineOptions, settle } from './options/pipeline-options.js';
 export {
   choice,
   custom,

@@ -197,6 +197,11 @@ export class Pipeline implements AsyncDisposable {
     await this.close();
   }
 
+  /** Whether no record is in memory: all are acked, rejected, dropped or on disk. */
+  get idle(): boolean {
+    return this.memoryBytes() === 0;
+  }
+
   /** What happened so far. */
   stats(): Stats {
     const { transport, ledger, queue, intake, inFlightTally, deliverer, spooler } = this;

@@ -1,6 +1,6 @@
 // The end of the process, for streams that live on the main thread.
 // In: streams. Out: at a natural end ('beforeExit'), what they hold is delivered first; at 'exit', where only
-// synchronous code runs, what cannot be delivered any more is said in one line on stderr.
+// synchronous code runs, what can be saved is saved, and what is lost is said in one line on stderr.
 // Invariants: one listener a process for each event, however many streams; the exit code is never touched.
 
 import { writeSync } from 'node:fs';
@@ -8,7 +8,10 @@ import type { Stats } from '@spillway/core';
 
 /** A stream that wants to leave in order. */
 export interface Departure {
+  readonly idle: boolean;
   stats(): Stats;
+  /** Saves what can be saved without an event loop. */
+  lastWords(): void;
   /** Resolves when what was written is settled, or the close deadline has passed. */
   settled(): Promise<void>;
   once(event: 'close', listener: () => void): unknown;
@@ -22,14 +25,14 @@ const waitedFor = new WeakMap<Departure, number>();
 export function onDeparture(stream: Departure): void {
   if (departing.size === 0) {
     process.on('beforeExit', deliver);
-    process.on('exit', confess);
+    process.on('exit', farewell);
   }
   departing.add(stream);
   stream.once('close', () => {
     departing.delete(stream);
     if (departing.size > 0) return;
     process.off('beforeExit', deliver);
-    process.off('exit', confess);
+    process.off('exit', farewell);
   });
 }
 
@@ -40,15 +43,14 @@ function unsent({ queued, inFlight }: Stats): number {
 /** Node emits 'beforeExit' again when the loop runs dry again, so each stream is waited for only while it has news. */
 function deliver(): void {
   for (const stream of departing) {
-    const stats = stream.stats();
-    if (unsent(stats) === 0 || waitedFor.get(stream) === stats.accepted.records) continue;
-    waitedFor.set(stream, stats.accepted.records);
-    void stream.settled();
+    if (stream.idle || waitedFor.get(stream) === stream.stats().accepted.records) continue;
+    void stream.settled().then(() => waitedFor.set(stream, stream.stats().accepted.records));
   }
 }
 
-function confess(): void {
+function farewell(): void {
   for (const stream of departing) {
+    stream.lastWords();
     const stats = stream.stats();
     const records = unsent(stats);
     if (records === 0) continue;

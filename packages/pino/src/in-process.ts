@@ -3,11 +3,12 @@
 // In: a line for each log call. Out: the pipeline, once per turn of the event loop or at 64 KiB, whichever is first.
 // Invariant: at most 64 KiB and one line wait here; everything else is in the pipeline's bounded queue.
 
-import { pipeline, type Stats } from '@spillway/core';
+import { pipeline, SpillwayError, type Stats, settle } from '@spillway/core';
 import { resolveTransport } from '@spillway/transports';
 import { type Departure, onDeparture } from './departure.js';
-import { planStream, type StreamOptions } from './options.js';
-import { PipelineStream } from './pipeline-stream.js';
+import { Relay } from './hand-over/relay.js';
+import { type Plan, planStream, type StreamOptions } from './options.js';
+import { PipelineStream, type Shipper } from './pipeline-stream.js';
 import { closeOnSignal } from './signals.js';
 
 const HAND_OVER_CHARS = 65_536;
@@ -45,6 +46,17 @@ export class InProcessStream extends PipelineStream implements Departure {
     return super.close();
   }
 
+  /** Whether nothing waits in memory. */
+  get idle(): boolean {
+    return this.buffered === '' && this.pipeline.idle;
+  }
+
+  /** Does what can be done without an event loop: see {@link Pipeline.spillSync}. */
+  lastWords(): void {
+    this.flushSync();
+    this.pipeline.spillSync();
+  }
+
   /** Resolves when what was written is settled, or the close deadline has passed. */
   async settled(): Promise<void> {
     this.flushSync();
@@ -71,17 +83,35 @@ export class InProcessStream extends PipelineStream implements Departure {
   };
 }
 
+/** A pipeline here, or one in another thread, whose options are checked here first, so that errors are thrown here. */
+function shipper({ to, pipeline: options, worker }: Plan, given: StreamOptions): Shipper {
+  const transport = resolveTransport(to);
+  if (!worker) return pipeline(transport, options);
+  const { close } = settle(options, transport);
+  try {
+    const plain = structuredClone({ ...given, worker: false });
+    return new Relay(plain, { transport: transport.name, destination: transport.destination }, close.deadlineMs);
+  } catch (error) {
+    if ((error as Error).name !== 'DataCloneError') throw error;
+    throw new SpillwayError(
+      'SPILLWAY_OPTIONS_INVALID',
+      "Expected options to be plain data with `worker: true`, such as `to: ['loki', { url }]`, got functions or objects with methods",
+    );
+  }
+}
+
 /**
- * A stream for `pino(spillway(options))` that ships from this thread.
+ * A stream for `pino(spillway(options))` that ships from this thread, or with `worker: true` from one of its own.
  * At a natural end of the process it delivers what is queued, within `close.deadlineMs`. After `process.exit` and
- * uncaught exceptions nothing can be sent any more from here: use the worker target, or await `close()` first.
+ * uncaught exceptions a worker still delivers; without one nothing can be sent any more, and what is queued goes to
+ * the spool, if there is one.
  * @throws SpillwayError `SPILLWAY_OPTIONS_INVALID`
  * @example
  * const log = pino(spillway({ to: ['http', { url: 'http://127.0.0.1:4600/ingest' }] }))
  */
 export function spillway(options: StreamOptions): InProcessStream {
   const plan = planStream(options);
-  const stream = new InProcessStream(pipeline(resolveTransport(plan.to), plan.pipeline));
+  const stream = new InProcessStream(shipper(plan, options));
   onDeparture(stream);
   if (plan.shutdown === 'auto') closeOnSignal(stream);
   return stream;

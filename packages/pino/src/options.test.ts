@@ -10,6 +10,7 @@ it('splits the options and ignores what pino adds', () => {
     to,
     pipeline: { batch: { lingerMs: 5 } },
     shutdown: 'manual',
+    worker: false,
   });
 });
 

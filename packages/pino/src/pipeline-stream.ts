@@ -6,13 +6,16 @@
 import { Writable } from 'node:stream';
 import type { FlushReport, Pipeline, Stats } from '@spillway/core';
 
+/** What the stream drives: a pipeline, or something that stands for one in another thread. */
+export type Shipper = Pick<Pipeline, 'write' | 'flush' | 'close' | 'stats' | 'idle' | 'addLevels' | 'spillSync'>;
+
 type Callback = (error?: Error | null) => void;
 
 /** The stream that pino's worker drives. */
 export class PipelineStream extends Writable {
-  protected readonly pipeline: Pipeline;
+  protected readonly pipeline: Shipper;
 
-  constructor(pipeline: Pipeline) {
+  constructor(pipeline: Shipper) {
     super({ decodeStrings: false });
     this.pipeline = pipeline;
     // pino tells whoever it writes to about its levels, in its constructor: before the first line.

@@ -166,6 +166,44 @@ const scenarios = {
     tell('logged');
     stayAlive();
   },
+  'own thread, exits right after logging'() {
+    burst(pino(spillway({ ...options, worker: true })));
+    process.exit(7);
+  },
+  'own thread, ends by itself'() {
+    burst(pino(spillway({ ...options, worker: true })));
+    process.exitCode = 7;
+  },
+  'own thread, throws right after logging'() {
+    burst(pino(spillway({ ...options, worker: true })));
+    throw new Error('deliberate');
+  },
+  async 'own thread, flushes, then is killed'() {
+    const log = pino(spillway({ ...options, worker: true }));
+    burst(log);
+    await flushed(log);
+    process.kill(process.pid, 'SIGKILL');
+  },
+  async 'own thread, closes, then logs on'() {
+    const stream = spillway({ ...options, worker: true });
+    const log = pino(stream);
+    burst(log);
+    const { settled, stats: counts } = await stream.close();
+    tell({ settled, counts });
+  },
+  async 'own thread, levels as labels'() {
+    const stream = spillway({ ...options, worker: true });
+    const log = pino({ customLevels: { audit: 35 }, formatters: { level: (label) => ({ level: label }) } }, stream);
+    log.audit({ i: 0 }, 'who did what');
+    await stream.close();
+  },
+  'own thread, bad options'() {
+    try {
+      spillway({ ...options, worker: true, batch: { linger: 5 } });
+    } catch ({ code, message }) {
+      tell({ code, message });
+    }
+  },
   async 'logs for a while and watches itself'() {
     const { monitorEventLoopDelay } = await import('node:perf_hooks');
     const { transport, log } = worker();

@@ -90,7 +90,7 @@ export interface OptionalObject<F extends Record<string, Schema<unknown>>>
 const urlSecrets = /(:\/\/)[^/?#@]*@|(?<=:\/\/[^?#]*)[?#].*/g;
 
 /** Describes a value the way problems show it: short, with its type, never a secret. */
-export function show(value: unknown, secret = false): string {
+function show(value: unknown, secret = false): string {
   if (value instanceof EnvironmentText) return `${show(value.text, secret)} from the environment`;
   if (value === undefined) return 'nothing';
   if (value === null) return 'null';

@@ -75,9 +75,9 @@ it('does not sleep through what was written before', async () => {
   expect(readAll(reader)).toBe('line\n');
 });
 
-it('finish gives up at its deadline, and knows what was finished', () => {
+it('waits for the reader to be done, but not for ever', () => {
   const { writer, reader } = pair();
-  expect(writer.finish(5)).toBe(false);
-  reader.finished(reader.asked + 1);
-  expect(writer.finish(5)).toBe(true);
+  expect(writer.waitUntilDone(5)).toBe(false);
+  reader.done();
+  expect(writer.waitUntilDone(5)).toBe(true);
 });

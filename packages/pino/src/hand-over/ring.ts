@@ -20,14 +20,14 @@ const SLEEPING = 3;
 const WAITING = 4;
 /** 1 once nothing more will be written. */
 const ENDED = 5;
-/** How often the reader finished what it was asked to finish. */
-const FINISHED = 6;
-/** How often the writer asked the reader to finish what it has. */
-const ASKED = 7;
+/** 1 once the reader has done all that it had to do. */
+const DONE = 6;
 const HEADER_BYTES = 64;
 
 /** Characters encoded at a time: at most three bytes each, so that a piece always fits. */
 const PIECE = 16_384;
+/** Most bytes that are read at a time, so that a writer that waits for room does not wait for all of it. */
+const READ_PIECE = 262_144;
 /** Smallest ring: several pieces, or writer and reader would wait for each other in turns. */
 const MIN_BYTES = 4 * 3 * PIECE;
 
@@ -80,21 +80,12 @@ export class RingWriter extends RingView {
   }
 
   /**
-   * Blocks until the reader says that it has finished, or the time is up.
-   * @returns whether it has
+   * Blocks until the reader is done with everything, or the time is up.
+   * @returns whether it is
    */
-  finish(timeoutMs: number): boolean {
-    const ticket = Atomics.add(this.control, ASKED, 1) + 1;
-    Atomics.store(this.control, SLEEPING, 0);
-    Atomics.notify(this.control, SLEEPING);
-    const deadline = performance.now() + timeoutMs;
-    for (;;) {
-      const finished = this.load(FINISHED);
-      if (finished >= ticket) return true;
-      const left = deadline - performance.now();
-      if (left <= 0) return false;
-      Atomics.wait(this.control, FINISHED, finished, left);
-    }
+  waitUntilDone(timeoutMs: number): boolean {
+    Atomics.wait(this.control, DONE, 0, timeoutMs);
+    return this.load(DONE) === 1;
   }
 
   /** Bytes that wait for the reader. */
@@ -138,22 +129,18 @@ export class RingWriter extends RingView {
 export class RingReader extends RingView {
   private position = this.load(READ);
 
-  /** Hands on what is there, in at most two pieces, each valid until `take` returns. Answers whether there was any. */
+  /** Hands on a piece of what is there, valid until `take` returns. Answers whether there was any. */
   read(take: (bytes: Buffer) => void): boolean {
     const write = this.load(WRITE);
     if (write === this.position) return false;
-    if (write < this.position) {
-      const wrap = this.load(WRAP);
-      if (wrap > this.position) take(this.data.subarray(this.position, wrap));
+    if (write < this.position && this.load(WRAP) === this.position) {
       this.move(0);
-      if (write > 0) {
-        take(this.data.subarray(0, write));
-        this.move(write);
-      }
-      return true;
+      return this.read(take);
     }
-    take(this.data.subarray(this.position, write));
-    this.move(write);
+    const end = write < this.position ? this.load(WRAP) : write;
+    const next = Math.min(end, this.position + READ_PIECE);
+    take(this.data.subarray(this.position, next));
+    this.move(next);
     return true;
   }
 
@@ -162,23 +149,17 @@ export class RingReader extends RingView {
     return this.load(ENDED) === 1 && this.load(WRITE) === this.position;
   }
 
-  /** How often the writer asked to finish so far: pass it to {@link finished}. */
-  get asked(): number {
-    return this.load(ASKED);
+  /** Says that there is nothing left to do, to a writer that may block for it. */
+  done(): void {
+    Atomics.store(this.control, DONE, 1);
+    Atomics.notify(this.control, DONE);
   }
 
-  /** Says that everything asked for up to `ticket` is finished. */
-  finished(ticket: number): void {
-    if (this.load(FINISHED) >= ticket) return;
-    Atomics.store(this.control, FINISHED, ticket);
-    Atomics.notify(this.control, FINISHED);
-  }
-
-  /** Resolves when there may be something to read, or to finish. Nothing is polled. */
+  /** Resolves when there may be something to read, or the end has come. Nothing is polled. */
   async sleep(): Promise<void> {
     Atomics.store(this.control, SLEEPING, 1);
     // The writer may have written between the last read and the line above, and then it will not wake us.
-    if (this.load(WRITE) !== this.position || this.load(FINISHED) < this.load(ASKED) || this.load(ENDED) === 1) {
+    if (this.load(WRITE) !== this.position || this.load(ENDED) === 1) {
       Atomics.store(this.control, SLEEPING, 0);
       return;
     }

@@ -1,0 +1,48 @@
+// The shipping thread: reads the ring, runs the pipeline, answers the application's thread.
+// In: the ring and the options, as worker data. Out: deliveries; stats now and then, reports when asked.
+
+import { workerData } from 'node:worker_threads';
+import { pipeline } from '@spillway/core';
+import { loadTransport } from '@spillway/transports';
+import { planStream } from '../options.js';
+import { consume, takeAll } from './consumer.js';
+import type { Answer, HandOverData, Request } from './messages.js';
+import { RingReader } from './ring.js';
+
+/** How often the counts are told, while they change. */
+const STATS_MS = 500;
+
+async function run({ ring, options, port }: HandOverData): Promise<void> {
+  const plan = planStream(options);
+  const shipping = pipeline(await loadTransport(plan.to), plan.pipeline);
+  const reader = new RingReader(ring);
+  const say = (answer: Answer) => port.postMessage(answer);
+
+  let told = '';
+  const timer = setInterval(() => {
+    const stats = shipping.stats();
+    const counts = JSON.stringify([stats.accepted, stats.acked, stats.rejected, stats.dropped, stats.spooled]);
+    if (counts !== told) say({ type: 'stats', stats });
+    told = counts;
+  }, STATS_MS);
+
+  // A listener keeps the thread alive while it sleeps on the ring.
+  port.on('message', (request: Request) => {
+    if (request.type === 'levels') shipping.addLevels(request.levels);
+    else {
+      takeAll(reader, shipping);
+      const { id, timeoutMs } = request;
+      void shipping
+        .flush({ ...(timeoutMs !== undefined && { timeoutMs }) })
+        .then((report) => say({ type: 'flushed', id, report }));
+    }
+  });
+
+  const report = await consume(reader, shipping);
+  clearInterval(timer);
+  say({ type: 'closed', report });
+  reader.done();
+  port.close();
+}
+
+void run(workerData as HandOverData);

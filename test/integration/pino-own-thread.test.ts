@@ -1,0 +1,79 @@
+// Our own hand-over gives the guarantees of the worker target: real processes, ended in every way.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { imbalance, type Stats } from '@spillway/core';
+import { type Receiver, receiver } from '@spillway/testing/receiver';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { launch } from './pino/launch.js';
+
+let target: Receiver;
+
+beforeAll(async () => {
+  target = await receiver();
+});
+beforeEach(async () => {
+  await target.mode({ kind: 'ok' });
+  await target.clear();
+});
+afterAll(() => target?.close());
+
+const options = () => ({ to: ['http', { url: `${target.url}/logs` }] });
+const arrived = (records = 1000) => target.received(records, 20_000);
+
+describe('own hand-over delivers what was logged when the process', () => {
+  it.each([
+    ['exits right after logging', { code: 7, signal: null }],
+    ['ends by itself', { code: 7, signal: null }],
+    ['throws right after logging', { code: 1, signal: null }],
+    ['flushes, then is killed', { code: null, signal: 'SIGKILL' }],
+  ])('%s', async (scenario, ending) => {
+    expect(await launch(`own thread, ${scenario}`, options()).ended).toMatchObject(ending);
+    expect(await arrived()).toMatchObject({ unique: 1000, duplicates: 0 });
+  });
+
+  it('exits after more than the memory between the threads can hold', async () => {
+    const records = 100_000;
+    const { code } = await launch('own thread, exits right after logging', options(), { records }).ended;
+    expect(code).toBe(7);
+    expect(await arrived(records)).toMatchObject({ unique: records, duplicates: 0 });
+  });
+});
+
+it('closes with an account of everything', async () => {
+  const app = launch('own thread, closes, then logs on', options());
+  const { settled, counts } = await app.told<{ settled: boolean; counts: Stats }>();
+  expect(settled).toBe(true);
+  expect(counts).toMatchObject({ accepted: { records: 1000 }, acked: { records: 1000 } });
+  expect(imbalance(counts)).toEqual({ records: 0, bytes: 0 });
+});
+
+it("takes lines with level labels of the logger's own", async () => {
+  await launch('own thread, levels as labels', options()).ended;
+  expect(await arrived(1)).toMatchObject({ unique: 1 });
+});
+
+it('throws at once what is wrong with the options', async () => {
+  const told = await launch('own thread, bad options', options()).told();
+  expect(told).toMatchObject({
+    code: 'SPILLWAY_OPTIONS_INVALID',
+    message: expect.stringContaining('did you mean `batch.lingerMs`?'),
+  });
+});
+
+it('leaves to a spool what the destination does not take before the exit, and the next process delivers it', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'spillway-own-thread-'));
+  const withSpool = { ...options(), close: { deadlineMs: 300 }, spool: { directory, minFreeBytes: 0 } };
+  await target.mode({ kind: 'refuse' });
+  const { code, stderr } = await launch('own thread, exits right after logging', withSpool).ended;
+  expect(code).toBe(7);
+  expect(stderr).toBe('');
+  await target.mode({ kind: 'ok' });
+  await launch('own thread, ends by itself', { ...withSpool, close: { deadlineMs: 8000 } }, { records: 0 }).ended;
+  const waiting = launch('logs for a while and watches itself', withSpool, { records: 1 });
+  expect(await arrived(1000)).toMatchObject({ unique: 1000 });
+  waiting.child.kill('SIGKILL');
+  await waiting.ended;
+  rmSync(directory, { recursive: true });
+});
