@@ -1,7 +1,10 @@
 // How a process ends must not decide whether its last records arrive, nor may they change how it ends.
 
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type Receiver, receiver } from '@spillway/testing/receiver';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { launch } from './pino/launch.js';
 
 let target: Receiver;
@@ -91,5 +94,30 @@ describe('the in-process stream', () => {
     app.child.kill('SIGTERM');
     expect(await app.ended).toMatchObject(ending);
     expect(await arrived()).toMatchObject({ unique: 1000, duplicates: 0 });
+  });
+});
+
+describe('with a spool, what could not be sent is sent by the next process', () => {
+  let directory: string;
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'spillway-endings-'));
+  });
+  afterEach(() => rm(directory, { recursive: true }));
+
+  it.each([
+    ['the worker, with the destination down', 'exits right after logging', { kind: 'refuse' } as const],
+    ['the worker, with a destination that hangs', 'throws right after logging', { kind: 'hang' } as const],
+  ])('%s', async (_, scenario, mode) => {
+    await target.mode(mode);
+    const spooling = { ...options(), spool: { directory }, close: { deadlineMs: 300 } };
+    const { stderr } = await launch(scenario, spooling).ended;
+    expect(stderr).not.toContain('spillway:');
+    expect((await target.stats()).unique).toBe(0);
+
+    await target.mode({ kind: 'ok' });
+    const next = launch('in process, shutdown auto', spooling, { records: 0 });
+    expect(await arrived()).toMatchObject({ unique: 1000, duplicates: 0 });
+    next.child.kill('SIGTERM');
+    expect(await next.ended).toMatchObject({ signal: 'SIGTERM', stderr: '' });
   });
 });

@@ -438,7 +438,8 @@ export class Pipeline implements AsyncDisposable {
     this.inFlightTally.records += entry.batch.count;
     this.inFlightTally.bytes += entry.batch.bytes.length;
     const rest = await this.deliverer.deliver(entry.batch, this.aborter.signal);
-    this.inFlight.delete(entry);
+    // Not there any more: it went to disk with the last words.
+    if (!this.inFlight.delete(entry)) return;
     for (const part of rest) this.release(part.count, part.bytes.length);
     this.queue.unshift(this.spooler?.delivered(entry, rest) ?? rest.map((batch) => ({ ...entry, batch })));
     if (rest.length > 0) this.breaker.released();
@@ -487,7 +488,7 @@ export class Pipeline implements AsyncDisposable {
     const settled = await this.settledUpTo(this.seals, patience);
     this.aborter.abort();
     await this.landed();
-    this.spillSync(deadlineMs);
+    this.spillQueue(deadlineMs);
     await this.spooler?.close();
     this.dropQueue('closed');
     this.cancelTimers();
@@ -506,12 +507,23 @@ export class Pipeline implements AsyncDisposable {
 
   /**
    * Writes everything that is only in memory to the spool, before this returns: for the end of a process, when nothing
-   * can be sent any more. Without a spool it does nothing.
+   * can be sent any more. What is on its way is written too, because nobody will hear whether it arrives. Nothing is
+   * sent afterwards. Without a spool it does nothing.
    */
   spillSync(budgetMs = EXIT_BUDGET_MS): void {
     if (!this.spooler) return;
+    this.aborter.abort();
     this.feed.end();
     this.intake.seal();
+    const onTheirWay = [...this.inFlight];
+    this.inFlight.clear();
+    for (const { batch } of onTheirWay) this.release(batch.count, batch.bytes.length);
+    this.queue.unshift([...onTheirWay, ...this.spooler.abandon()]);
+    this.spillQueue(budgetMs);
+  }
+
+  private spillQueue(budgetMs: number): void {
+    if (!this.spooler) return;
     const waiting: Entry[] = [];
     for (let entry = this.queue.shift(); entry; entry = this.queue.shift()) waiting.push(entry);
     this.queue.unshift(this.spooler.lastWords(waiting, budgetMs));

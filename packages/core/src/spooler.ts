@@ -182,6 +182,13 @@ export class Spooler {
     return true;
   }
 
+  /** What is being written in the background, which at the end of the process may never finish. Not ours any more. */
+  abandon(): Entry[] {
+    const { writing } = this;
+    this.writing = undefined;
+    return writing ? [writing] : [];
+  }
+
   /** Last words: everything that is only in memory, on the spot. Returns what did not make it. */
   lastWords(entries: readonly Entry[], budgetMs: number): Entry[] {
     const exposed = entries.filter(({ hold, batch }) => {

@@ -135,6 +135,26 @@ describe('with a spool', () => {
     expect(balanced(logs).queued.records).toBe(0);
   });
 
+  it('spills at the end of the process also what is on its way, since nobody will hear how that ends', async () => {
+    const destination = scriptedDestination();
+    destination.behave(() => ({ kind: 'hang' }));
+    const { logs } = setUp({ send: { maxInFlight: 2 } }, destination);
+    logs.write(lines(170));
+    await until(() => logs.stats().inFlight.records === 100);
+    logs.spillSync();
+    expect(balanced(logs)).toMatchObject({
+      spooled: { records: 170 },
+      queued: { records: 0 },
+      inFlight: { records: 0 },
+    });
+    await logs.close();
+    expect(balanced(logs)).toMatchObject({ spooled: { records: 170 }, dropped: { records: 0 } });
+
+    const next = setUp();
+    await until(() => next.destination.stored.length >= 170);
+    expect(sorted(numbers(next.destination.stored))).toEqual(upTo(170));
+  });
+
   it('keeps rejected records as dead letters', async () => {
     const { destination, logs } = setUp();
     destination.behave(() => reply({ outcome: 'reject', reason: 'mapping' }));
