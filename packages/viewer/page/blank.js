@@ -36,16 +36,16 @@ function welcome() {
     element('p', 'faint', 'Send logs here and they appear at once. Nothing leaves this machine.'),
     snippet(
       'With pino',
-      `import pino from 'pino'
+      `import pino from 'pino';
 
-const log = pino({
-  transport: {
+const log = pino(
+  pino.transport({
     target: '@spillway/pino',
-    options: { to: ['loki', { url: '${origin}' }] }
-  }
-})
+    options: { to: ['loki', { url: '${origin}', labels: { service_name: 'shop' } }] },
+  }),
+);
 
-log.info('hello')`,
+log.info('hello');`,
     ),
     snippet('With anything that speaks Loki push', `${origin}/loki/api/v1/push`),
     snippet(

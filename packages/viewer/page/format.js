@@ -112,7 +112,7 @@ export function bytes(value) {
 }
 
 const messageKeys = ['msg', 'message', 'body', 'event', 'text'];
-const sourceKeys = ['app', 'service_name', 'service', 'name', 'logger', 'module', 'component'];
+const sourceKeys = ['name', 'logger', 'module', 'component', 'service', 'app', 'service_name'];
 // Shown elsewhere in the row, or the same in every record of a process.
 const plainKeys = new Set([
   ...messageKeys,
@@ -149,7 +149,7 @@ export function message({ record }) {
 
 /** Where it comes from: @param {LogRecord} record */
 export function source({ record, labels }) {
-  for (const from of [labels, isObject(record) ? record : null]) {
+  for (const from of [isObject(record) ? record : null, labels]) {
     if (from === null) continue;
     for (const key of sourceKeys) {
       const value = from[key];
@@ -177,15 +177,33 @@ export function preview({ record, metadata }) {
   return pairs;
 }
 
-/** `GET /cart → 200 in 12 ms`, as far as it is known. @param {Record<string, unknown>} record */
-function exchange({ req, res, responseTime }) {
-  if (!isObject(req) || typeof req.method !== 'string' || typeof req.url !== 'string') return '';
-  const status = isObject(res) && typeof res.statusCode === 'number' ? ` → ${res.statusCode}` : '';
-  const time = typeof responseTime === 'number' ? ` in ${Math.round(responseTime)} ms` : '';
-  return oneLine(`${req.method} ${req.url}${status}${time}`, 200);
+/**
+ * `GET /cart → 200 in 12 ms`, as far as it is known: from pino-http's nested fields or from flat ones.
+ * @param {Record<string, unknown>} record
+ */
+function exchange(record) {
+  const { method, url, path } = isObject(record.req) ? record.req : record;
+  const target = url ?? path;
+  if (typeof method !== 'string' || typeof target !== 'string') return '';
+  const status = isObject(record.res) ? record.res.statusCode : (record.status ?? record.statusCode);
+  const ms = record.responseTime ?? record.durationMs;
+  const outcome = typeof status === 'number' ? ` → ${status}` : '';
+  const time = typeof ms === 'number' ? ` in ${ms < 10 ? Math.round(ms * 10) / 10 : Math.round(ms)} ms` : '';
+  return oneLine(`${method} ${target}${outcome}${time}`, 200);
 }
 
-const exchangeKeys = new Set([...plainKeys, 'req', 'res', 'responseTime']);
+const exchangeKeys = new Set([
+  ...plainKeys,
+  'req',
+  'res',
+  'responseTime',
+  'method',
+  'url',
+  'path',
+  'status',
+  'statusCode',
+  'durationMs',
+]);
 const PREVIEW = 12;
 
 /**

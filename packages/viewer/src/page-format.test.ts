@@ -49,7 +49,8 @@ test('the message and the source of records of many kinds', () => {
   expect(message(record('text'))).toBe('text');
   expect(message(record({ msg: 5 }))).toBe('');
   expect(source(record({ name: 'orders' }))).toBe('orders');
-  expect(source(record({ name: 'orders' }, { app: 'shop' }))).toBe('shop');
+  expect(source(record({ name: 'orders' }, { app: 'shop' }))).toBe('orders');
+  expect(source(record({ msg: 'x' }, { app: 'shop' }))).toBe('shop');
   expect(source(record('text'))).toBe('');
 });
 
@@ -71,6 +72,11 @@ test('what a request was is said in one piece', () => {
     msg: 'done',
   };
   expect(preview(record(line))).toEqual([['', 'GET /cart → 200 in 12 ms']]);
+  const flat = { method: 'GET', path: '/cart', status: 200, durationMs: 0.314, userAgent: 'curl' };
+  expect(preview(record(flat))).toEqual([
+    ['', 'GET /cart → 200 in 0.3 ms'],
+    ['userAgent', 'curl'],
+  ]);
   expect(preview(record({ req: { method: 'GET', url: '/cart' }, reqId: 1 }))).toEqual([
     ['', 'GET /cart'],
     ['reqId', '1'],
