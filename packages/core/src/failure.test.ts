@@ -38,6 +38,7 @@ describe('a failure without a reply', () => {
     'UND_ERR_INVALID_ARG',
     'EACCES',
     'EPROTOTYPE',
+    'SPILLWAY_PROTOCOL',
     'ERR_INVALID_CHAR',
   ])('%s needs a person', (code) => {
     expect(classifyFailure(failed(code))).toMatchObject({ outcome: 'hold' });

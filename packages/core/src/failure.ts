@@ -29,10 +29,11 @@ const words: Readonly<Record<string, string>> = {
 /** The peer is not who we were told to trust, or does not trust us; or what we were given cannot be sent at all. */
 const untrusted =
   /^(CERT_|ERR_TLS_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|CRL_|HOSTNAME_MISMATCH|INVALID_(CA|PURPOSE)|PATH_LENGTH|ERR_SSL_WRONG_VERSION|ERR_SSL_.*ALERT|ERR_OSSL_|UND_ERR_PRX_TLS)/;
-/** A person has to change a permission or the address. */
+/** A person has to change a permission, the address or the transport. */
 const misplaced: Readonly<Record<string, string>> = {
   EACCES: 'not allowed to connect',
   EPROTOTYPE: 'the socket takes datagrams, not streams',
+  SPILLWAY_PROTOCOL: 'the destination speaks another protocol',
 };
 const unusable = /^(ERR_INVALID_|UND_ERR_INVALID_ARG|ERR_HTTP_INVALID)/;
 

@@ -7,5 +7,6 @@ export { type RedisOptions, redis } from './redis.js';
 export { registry, type TransportEntry } from './registry.js';
 export { loadTransport, resolveTransport, type TransportTarget } from './resolve.js';
 export { type StdoutOptions, stdout } from './stdout.js';
+export { type SyslogOptions, syslog } from './syslog.js';
 export type { Traits } from './traits.js';
 export { type VictoriaLogsOptions, victorialogs } from './victorialogs.js';

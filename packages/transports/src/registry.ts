@@ -8,6 +8,7 @@ import { http, httpOptions, httpTraits } from './http.js';
 import { loki, lokiOptions, lokiTraits } from './loki.js';
 import { redis, redisOptions, redisTraits } from './redis.js';
 import { stdout, stdoutOptions, stdoutTraits } from './stdout.js';
+import { syslog, syslogOptions, syslogTraits } from './syslog.js';
 import type { Traits } from './traits.js';
 import { victorialogs, victorialogsOptions, victorialogsTraits } from './victorialogs.js';
 
@@ -32,5 +33,6 @@ export const registry: Readonly<Record<string, TransportEntry>> = {
   loki: entry(loki, lokiOptions, lokiTraits),
   redis: entry(redis, redisOptions, redisTraits),
   stdout: entry(stdout, stdoutOptions, stdoutTraits),
+  syslog: entry(syslog, syslogOptions, syslogTraits),
   victorialogs: entry(victorialogs, victorialogsOptions, victorialogsTraits),
 };

@@ -5,7 +5,8 @@
 //   That covers a destination that dies, restarts or refuses us while it keeps up with reading. It does not cover what a
 //   stalled destination had not read when it died, nor a network that swallows packets without a word.
 // read: each batch has a connection of its own, and counts when the destination has read to its end and closed. That covers
-//   those as well, for one more handshake a batch; not what the destination loses after reading.
+//   those as well, for one more handshake a batch. It does not cover what the destination throws away in its own memory,
+//   as some do when they shut down in good order with a batch half read.
 
 import type { StreamConnection } from './connection.js';
 import { QuietWatch } from './quiet-watch.js';

@@ -10,3 +10,12 @@ type LevelName = (typeof levelNames)[number];
 export function levelName(level: number): LevelName | undefined {
   return level === 0 ? undefined : levelNames[Math.min(Math.max(Math.floor(level / 10) - 1, 0), 5)];
 }
+
+/** Severities of syslog and GELF (RFC 5424, table 2) by pino's levels: trace and debug are debug, fatal is critical. */
+const syslogNumbers: Readonly<Record<LevelName, number>> = { trace: 7, debug: 7, info: 6, warn: 4, error: 3, fatal: 2 };
+
+/** The syslog severity of a level; informational for records without one. */
+export function syslogSeverity(level: number): number {
+  const name = levelName(level);
+  return name === undefined ? syslogNumbers.info : syslogNumbers[name];
+}
