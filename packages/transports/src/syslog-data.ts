@@ -6,7 +6,7 @@
 import type { Batch } from '@spillway/core';
 
 /** Parameters of one element. */
-export interface DataElement {
+interface DataElement {
   readonly constant: Readonly<Record<string, string>>;
   /** Top-level fields of the line. */
   readonly fields: readonly string[];

@@ -14,7 +14,7 @@ export type RelpReply =
   | { readonly kind: 'refused'; readonly reason: string };
 
 /** Of one message. */
-export type RelpAnswer = 'taken' | 'refused' | 'unanswered';
+type RelpAnswer = 'taken' | 'refused' | 'unanswered';
 
 /** RELP over any stream. */
 export const relpProtocol: StreamProtocol<SyslogMessages, RelpReply> = { open: (context) => new RelpSession(context) };
