@@ -84,7 +84,7 @@ describe('datagrams', () => {
 
   it('try the other address of a host', async () => {
     const server = await receiver();
-    const { send } = connect(server.port, { host: 'localhost', confirmMs: 200 });
+    const { send } = connect(server.port, { host: 'localhost', confirmMs: 2000 });
     let verdict = await send('a');
     for (let i = 0; i < 3 && verdict.outcome !== 'ack'; i++) verdict = await send('a');
     expect(verdict).toEqual({ outcome: 'ack' });

@@ -64,6 +64,23 @@ const listen = async (options: PeerOptions = {}) => {
   return { peer, url: `tcp://127.0.0.1:${peer.port}` };
 };
 
+/** A runtime in which the time after writing is over when the test says so. */
+function confirming() {
+  const waiting = new Set<() => void>();
+  const after: Runtime['after'] = (ms, callback, options) => {
+    if (ms !== 50) return systemRuntime.after(ms, callback, options);
+    waiting.add(callback);
+    return { cancel: () => void waiting.delete(callback) };
+  };
+  /** Waits for so many batches to be written, and confirms them. */
+  const confirm = async (count: number) => {
+    while (waiting.size < count) await new Promise((resolve) => setImmediate(resolve));
+    for (const callback of waiting) callback();
+    waiting.clear();
+  };
+  return { runtime: { ...systemRuntime, after }, confirm };
+}
+
 /** More than the buffers of two sockets hold. */
 const huge = Buffer.alloc(48 * 1024 * 1024, 'x');
 
@@ -148,10 +165,16 @@ describe('trouble', () => {
         if (number === 1 && data.includes('d')) socket.resetAndDestroy();
       },
     });
-    const { send } = connect(url, { confirmMs: 500 });
-    await send('a\n');
-    const replies = await Promise.all(['b\n', 'c\n', 'd\n'].map((text) => send(text)));
-    expect(replies).toEqual(['taken', 'taken', 'taken']);
+    const { runtime, confirm } = confirming();
+    const { send } = connect(url, { runtime });
+    const first = send('a\n');
+    await peer.until(() => peer.data.includes('a'), 'a');
+    await confirm(1);
+    expect(await first).toBe('taken');
+    const replies = Promise.all(['b\n', 'c\n', 'd\n'].map((text) => send(text)));
+    await peer.until(() => peer.connections[1]?.data.length === 6, 'what goes out again');
+    await confirm(3);
+    expect(await replies).toEqual(['taken', 'taken', 'taken']);
     expect(peer.connections.map(({ data }) => data.toString())).toEqual(['a\nb\nc\nd\n', 'b\nc\nd\n']);
   });
 
