@@ -135,7 +135,15 @@ export function loki(options: LokiOptions): Transport<HttpWire, HttpReply> {
     idempotency: 'record',
     // One at a time: when requests for a stream overlap, Loki may log them in another order than it numbered them, and
     // after a restart it takes the later-logged one for a repetition and drops it (github.com/grafana/loki/pull/3974).
-    recommended: { maxBytes: 1_048_576, maxRecords: 5000, lingerMs: 1000, maxInFlight: 1, timeoutMs: 10_000 },
+    recommended: {
+      maxBytes: 1_048_576,
+      maxRecords: 5000,
+      lingerMs: 1000,
+      maxInFlight: 1,
+      timeoutMs: 10_000,
+      // Loki refuses entries that are more than an hour older than the newest of their stream.
+      drain: 'oldestFirst',
+    },
     encode(batch) {
       const body = json ? encodeJson(batch, filing) : encodeProtobuf(batch, filing);
       // Both encoders reuse their buffer, so the wire needs bytes of its own.
