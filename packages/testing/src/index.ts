@@ -26,4 +26,6 @@ export {
   type Stored,
   scriptedDestination,
 } from './scripted-destination.js';
+export { type Faults, noFaults, SimMachine, type SimProcess } from './sim-disk.js';
 export { type SimRuntime, seededRandom, simRuntime } from './sim-runtime.js';
+export { type Scenario, type SimulationReport, simulateSpool } from './spool-simulation.js';

@@ -4,9 +4,10 @@
 // The claim is one rename into the adopter's own directory: of several only one wins, and if the adopter dies in turn,
 // whoever adopts it gets everything inside.
 
+import { dirname } from 'node:path';
 import type { Lane } from '../lane.js';
 import type { Core } from './core.js';
-import { beaconName, emptyQueue, heartbeatName, type Owner, ownerName, removeQueue } from './directory.js';
+import { adoptedName, beaconName, emptyTrash, heartbeatName, type Owner, ownerName, removeQueue } from './directory.js';
 import { attempt, call, codeOf, readUpTo, type Steps } from './file-system.js';
 import { Segment } from './segment.js';
 import { parseSegmentName } from './segment-header.js';
@@ -20,8 +21,8 @@ const leftoverMs = 3_600_000;
 
 export class Adoption {
   readonly #core: Core;
-  /** Segments left in each adopted directory. */
-  readonly #left = new Map<string, number>();
+  /** Adopted directories whose segments are all on the books. */
+  readonly #known = new Set<string>();
 
   constructor(core: Core) {
     this.#core = core;
@@ -29,33 +30,32 @@ export class Adoption {
 
   /** Looks through the folder once and takes over what is dead. */
   *scan(): Steps<void> {
-    const { folder } = this.#core.directory;
-    let names: string[];
-    try {
-      names = yield* call('list', folder);
-    } catch (error) {
-      if (codeOf(error) === 'ENOENT') return;
-      throw error;
-    }
-    for (const name of names.sort()) {
+    const { directory } = this.#core;
+    const { folder } = directory;
+    for (const name of yield* listOf(folder)) {
       if (this.#core.closed) return;
-      if (hiddenName.test(name)) yield* this.#clear(`${folder}/${name}`);
-      const queueId = queueName.exec(name)?.[1];
-      const own = this.#core.directory.ready && queueId === this.#core.directory.queueId;
-      if (queueId === undefined || own) continue;
+      const queueId = queueName.exec(name)?.[1] ?? hiddenName.exec(name)?.[1];
+      if (queueId === undefined || (directory.ready && queueId === directory.queueId)) continue;
       try {
-        if (yield* this.#isDead(`${folder}/${name}`)) yield* this.#claim(name, queueId);
+        if (hiddenName.test(name)) yield* this.#clear(`${folder}/${name}`);
+        else if (yield* this.#isDead(`${folder}/${name}`)) yield* this.#claim(name);
       } catch (error) {
         // Somebody else was faster, or it is not ours to read.
         const code = codeOf(error);
         if (code !== 'ENOENT') this.#core.emit({ type: 'queueClaimFailed', queueId, code });
       }
     }
+    if (directory.ready) yield* this.#takeInAll();
   }
 
+  /** Clears away a directory that its maker did not live to finish, or to remove. */
   *#clear(path: string): Steps<void> {
     const info = yield* call('stat', path);
-    if (this.#core.runtime.now() - info.modifiedMs > leftoverMs) yield* emptyQueue(path);
+    if (this.#core.runtime.now() - info.modifiedMs <= leftoverMs) return;
+    const names = yield* call('list', path);
+    if (path.includes('/.t-') || !names.some(parseSegmentName)) yield* emptyTrash(path);
+    // A power loss took back the name under which it was in use.
+    else yield* call('rename', path, path.replace('/.n-', '/q-'));
   }
 
   *#isDead(path: string): Steps<boolean> {
@@ -105,55 +105,69 @@ export class Adoption {
     return directory.ready ? (yield* call('stat', `${directory.path}/${heartbeatName}`)).modifiedMs : runtime.now();
   }
 
-  *#claim(name: string, queueId: string): Steps<void> {
+  *#claim(name: string): Steps<void> {
     const { directory } = this.#core;
     yield* directory.ensure();
-    const from = `${directory.folder}/${name}`;
-    const parent = `${directory.path}/adopted`;
-    yield* attempt('makeDirectory', parent);
-    const path = `${parent}/${name}`;
-    yield* call('rename', from, path);
-    if (this.#core.syncing) {
-      yield* attempt('syncDirectory', parent);
-      yield* attempt('syncDirectory', directory.folder);
-    }
-    yield* this.#takeIn(path, queueId);
+    const adopted = `${directory.path}/${adoptedName}`;
+    yield* attempt('makeDirectory', adopted);
+    // The new place must be safe before anything moves there.
+    if (this.#core.syncing) yield* call('syncDirectory', directory.path);
+    yield* this.#move(`${directory.folder}/${name}`, `${adopted}/${name}`);
   }
 
-  /** Puts the segments of an adopted directory on the books, and those of the queues that it had adopted. */
+  *#move(from: string, to: string): Steps<void> {
+    yield* call('rename', from, to);
+    if (!this.#core.syncing) return;
+    yield* call('syncDirectory', dirname(to));
+    yield* call('syncDirectory', dirname(from));
+  }
+
+  /** Puts on the books what was moved here, by this scan or by one that was interrupted. */
+  *#takeInAll(): Steps<void> {
+    const adopted = `${this.#core.directory.path}/${adoptedName}`;
+    for (let more = true; more; ) {
+      more = false;
+      for (const name of yield* listOf(adopted)) {
+        const path = `${adopted}/${name}`;
+        if (!queueName.test(name)) {
+          if (hiddenName.test(name)) yield* emptyTrash(path);
+        } else if (!this.#known.has(path)) {
+          yield* this.#takeIn(path, name.slice(2));
+          // What it had adopted itself now is here too.
+          more = true;
+        } else if (!this.#holds(path)) {
+          yield* removeQueue(path);
+        }
+      }
+    }
+  }
+
+  /** Puts the segments of an adopted directory on the books, and moves the queues inside it to where it is. */
   *#takeIn(path: string, queueId: string): Steps<void> {
+    for (const name of yield* listOf(`${path}/${adoptedName}`)) {
+      const inner = `${path}/${adoptedName}/${name}`;
+      if (queueName.test(name)) yield* this.#move(inner, `${dirname(path)}/${name}`);
+      else if (hiddenName.test(name)) yield* emptyTrash(inner);
+    }
+    const booked = new Set([...this.#core.catalog.all()].map((segment) => segment.path));
     let segments = 0;
     let diskBytes = 0;
-    for (const name of (yield* call('list', path)).sort()) {
+    for (const name of yield* listOf(path)) {
       const parsed = parseSegmentName(name);
-      if (!parsed) continue;
+      if (!parsed || booked.has(`${path}/${name}`)) continue;
       const segment = yield* this.#register(`${path}/${name}`, queueId, parsed);
-      if (!segment) continue;
       segments++;
-      diskBytes += segment.size;
+      diskBytes += segment?.size ?? 0;
     }
-    this.#left.set(path, segments);
+    this.#known.add(path);
     this.#core.emit({ type: 'queueAdopted', queueId, segments, diskBytes });
-    yield* this.#liftInner(path);
-    if (segments === 0) yield* this.#remove(path);
+    if (!this.#holds(path)) yield* removeQueue(path);
   }
 
-  /** Queues inside an adopted one move up to where ours are. */
-  *#liftInner(path: string): Steps<void> {
-    const inner = `${path}/adopted`;
-    let names: string[];
-    try {
-      names = yield* call('list', inner);
-    } catch {
-      return;
-    }
-    for (const name of names.sort()) {
-      const queueId = queueName.exec(name)?.[1];
-      if (queueId === undefined) continue;
-      const target = `${this.#core.directory.path}/adopted/${name}`;
-      yield* call('rename', `${inner}/${name}`, target);
-      yield* this.#takeIn(target, queueId);
-    }
+  /** Whether segments of an adopted directory are on the books. */
+  #holds(path: string): boolean {
+    for (const segment of this.#core.catalog.all()) if (dirname(segment.path) === path) return true;
+    return false;
   }
 
   *#register(path: string, queueId: string, name: { lane: Lane; number: number }) {
@@ -184,8 +198,9 @@ export class Adoption {
       add(segment.waiting, { records: footer.records, bytes: footer.lineBytes });
       segment.oldest = footer.minTime;
     } else if (!foreign) {
-      // Not closed in order: only a walk tells what is in it.
-      const found = yield* walk(fd, number);
+      // Not closed in order: what its owner did not live to sync is synced now, and only a walk tells what is in it.
+      if (this.#core.syncing) yield* attempt('sync', fd);
+      const found = yield* walk(fd, { segmentNumber: number });
       add(segment.waiting, found.lost);
       for (const { header: frame } of found.frames) {
         add(segment.waiting, { records: frame.recordCount, bytes: frame.lineBytes });
@@ -199,16 +214,18 @@ export class Adoption {
 
   /** Removes an adopted directory with its last segment. */
   *left(segment: Segment): Steps<void> {
-    if (!segment.recovered) return;
-    const path = segment.path.slice(0, segment.path.lastIndexOf('/'));
-    const left = (this.#left.get(path) ?? 0) - 1;
-    this.#left.set(path, left);
-    if (left <= 0) yield* this.#remove(path);
+    const path = dirname(segment.path);
+    if (segment.recovered && !this.#holds(path)) yield* removeQueue(path);
   }
+}
 
-  *#remove(path: string): Steps<void> {
-    this.#left.delete(path);
-    yield* removeQueue(path);
+/** Names in a directory, sorted; none where it does not exist. */
+function* listOf(path: string): Steps<string[]> {
+  try {
+    return (yield* call('list', path)).sort();
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return [];
+    throw error;
   }
 }
 
@@ -218,7 +235,8 @@ function* readOwner(path: string): Steps<Owner | undefined> {
     const valid = owner.v === 1 && typeof owner.bootId === 'string' && typeof owner.hostname === 'string';
     return valid ? (owner as Owner) : undefined;
   } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
+    // A removal that a crash interrupted, or undid in part, leaves a queue without it.
+    if (error instanceof SyntaxError || codeOf(error) === 'ENOENT') return undefined;
     throw error;
   }
 }

@@ -71,6 +71,8 @@ export class Core {
   #told: SpoolState = 'idle';
   /** Called when there is something that `Upkeep` should look after. */
   wake: () => void = () => {};
+  /** Syncs a segment; what a failure puts at risk is written again elsewhere. */
+  sync: (segment: Segment) => Steps<void> = function* () {};
   /** Called when the disk stops answering. */
   stalled: () => void = () => {};
 
@@ -198,8 +200,7 @@ export class Core {
 
   /** Puts a frame of records that was just written on the books. */
   include({ segment, offset, header }: Written): Unit {
-    const part = { offset, header, from: 0, to: header.recordCount, bytes: header.lineBytes };
-    const unit = new Unit(segment, [part], [offset]);
+    const unit = new Unit(segment, [{ offset, header }], [offset]);
     unit.segment.include(unit);
     add(this.counters.appended, unit);
     if (this.syncing) this.dirty.add(unit.segment);

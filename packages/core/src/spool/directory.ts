@@ -11,8 +11,10 @@
 // A visible q-* has its OWNER and its beacon: both are made before the rename that makes it visible.
 
 import { createHash } from 'node:crypto';
+import { dirname } from 'node:path';
 import type { Runtime } from '../runtime.js';
 import { attempt, type Beacon, call, codeOf, type FileSystem, type Steps, writeFully } from './file-system.js';
+import { parseSegmentName } from './segment-header.js';
 
 /** Who a process is, to others that share the disk. */
 export interface Identity {
@@ -34,6 +36,8 @@ export interface Owner extends Identity {
 export const heartbeatName = 'hb';
 export const beaconName = 'lk';
 export const ownerName = 'OWNER';
+/** Where the queues of the dead are. */
+export const adoptedName = 'adopted';
 /** First byte of the heartbeat: beating, or stopped in order. */
 export const beating = Buffer.from('b');
 export const stopped = Buffer.from('s');
@@ -53,6 +57,21 @@ export function newId(runtime: Runtime): string {
       .toString(16)
       .padStart(4, '0');
   return id;
+}
+
+/** The directory that the user named, and the one it is in. */
+function parentsOf(folder: string): string[] {
+  const parent = dirname(folder);
+  return [dirname(parent), parent];
+}
+
+function* syncParent(path: string): Steps<void> {
+  try {
+    yield* call('syncDirectory', path);
+  } catch (error) {
+    // What belongs to others is theirs to keep.
+    if (codeOf(error) !== 'EACCES' && codeOf(error) !== 'EPERM') throw error;
+  }
 }
 
 export interface DirectoryOptions {
@@ -120,6 +139,8 @@ export class Directory {
     const hidden = `${folder}/.n-${queueId}`;
     const path = `${folder}/q-${queueId}`;
     yield* call('makeDirectories', folder);
+    // Whoever made the folder, and its parents, may have died before their names were safe.
+    if (syncNames) for (const parent of parentsOf(folder)) yield* syncParent(parent);
     yield* call('makeDirectory', hidden);
     const { inode, mode } = yield* call('stat', hidden);
     const beacon = fs.light(`${hidden}/${beaconName}`);
@@ -195,16 +216,38 @@ export class Directory {
   }
 }
 
-/** Removes a queue's directory and the files that belong to it; stops, without harm, at anything unknown. */
+const ownFiles = new Set([heartbeatName, beaconName, ownerName]);
+
+/** Removes a queue's directory, unless something is left in it that is not just its owner's marks. */
 export function* removeQueue(path: string): Steps<void> {
-  const trash = path.replace(/q-([0-9a-f]+)$/, '.t-$1');
-  if (!(yield* attempt('rename', path, trash))) return;
-  yield* emptyQueue(trash);
+  try {
+    const names = yield* call('list', path);
+    // Fails where there still is a queue inside.
+    if (names.includes(adoptedName)) yield* call('removeDirectory', `${path}/${adoptedName}`);
+    if (!names.every((name) => ownFiles.has(name) || name === adoptedName)) return;
+    const trash = path.replace(/q-([0-9a-f]+)$/, '.t-$1');
+    yield* call('rename', path, trash);
+    yield* emptyTrash(trash);
+  } catch {
+    // What stays is tried again by whoever comes across it.
+  }
 }
 
-/** Removes what is left of a queue that was renamed for removal. */
-export function* emptyQueue(trash: string): Steps<void> {
-  for (const name of [heartbeatName, beaconName, ownerName]) yield* attempt('remove', `${trash}/${name}`);
-  yield* attempt('removeDirectory', `${trash}/adopted`);
+/**
+ * Removes what is left of a queue that was renamed for removal. That happens when nothing in it waits any more: segments
+ * in it, and queues inside, are what a power loss brought back.
+ */
+export function* emptyTrash(trash: string): Steps<void> {
+  for (const name of yield* call('list', trash)) {
+    if (ownFiles.has(name) || parseSegmentName(name)) yield* attempt('remove', `${trash}/${name}`);
+  }
+  try {
+    for (const name of yield* call('list', `${trash}/${adoptedName}`)) {
+      if (/^(q|\.t)-[0-9a-f]{32}$/.test(name)) yield* emptyTrash(`${trash}/${adoptedName}/${name}`);
+    }
+    yield* attempt('removeDirectory', `${trash}/${adoptedName}`);
+  } catch {
+    // Most have adopted nothing.
+  }
   yield* attempt('removeDirectory', trash);
 }

@@ -6,12 +6,13 @@ import type { Batch } from '../batch.js';
 import type { Appender } from './appender.js';
 import { codecs } from './compression.js';
 import type { Core } from './core.js';
+import type { SegmentCipher } from './encryption.js';
 import { attempt, codeOf, type Steps } from './file-system.js';
 import { attemptsOffset, encodeAttempts, frameTypes, type Settled } from './frame.js';
 import { prepare } from './prepare.js';
 import { readUnit } from './reader.js';
-import { type Receipt, type Segment, Unit } from './segment.js';
-import type { Shelf } from './shelf.js';
+import { type Receipt, type Segment, standing, Unit } from './segment.js';
+import { badBlocks, type Shelf } from './shelf.js';
 import { add, type Tally, tally } from './tally.js';
 
 /** A batch from the disk and the hold on it. */
@@ -28,6 +29,9 @@ export interface DrainParts {
   readonly bury: (batch: Batch, reason: string) => Steps<boolean>;
 }
 
+/** A segment that could not be read is left alone for this long. */
+const pauseMs = 5000;
+
 /** Keys of batches from recovered segments, remembered to notice second copies. */
 const remembered = 8192;
 
@@ -35,7 +39,8 @@ export class Drain {
   readonly #core: Core;
   readonly #shelf: Shelf;
   readonly #appender: Appender;
-  readonly #seen = new Set<string>();
+  /** Where each batch from a recovered segment was seen first. */
+  readonly #seen = new Map<string, string>();
   readonly #held = new Set<Unit>();
   readonly #bury: DrainParts['bury'];
 
@@ -72,7 +77,21 @@ export class Drain {
 
   /** The next batch of one segment. */
   *#from(segment: Segment): Steps<Drained | undefined> {
-    if (segment.locked || segment.waiting.records === 0) return undefined;
+    const now = this.#core.runtime.monotonic();
+    if (segment.locked || segment.waiting.records === 0 || now < segment.pausedUntil) return undefined;
+    try {
+      return yield* this.#open(segment);
+    } catch (error) {
+      // The others must not wait for this one. It is tried again, and in the end read around its bad blocks.
+      const code = codeOf(error);
+      if (code === 'EIO') segment.failures++;
+      segment.pausedUntil = now + pauseMs;
+      this.#core.emit({ type: 'segmentUnreadable', segment: segment.path, code });
+      return undefined;
+    }
+  }
+
+  *#open(segment: Segment): Steps<Drained | undefined> {
     if (!(yield* this.#shelf.load(segment))) return undefined;
     for (let unit = segment.firstFree(); unit; unit = segment.firstFree()) {
       segment.hold(unit);
@@ -83,6 +102,7 @@ export class Drain {
         segment.free(unit);
         throw error;
       }
+      segment.failures = 0;
       if (batch) {
         this.#held.add(unit);
         return { batch, receipt: unit };
@@ -99,7 +119,7 @@ export class Drain {
     const { segment } = unit;
     const cipher = yield* this.#core.keys.cipher(segment.header);
     const fd = yield* this.#shelf.open(segment);
-    const read = yield* readUnit(fd, unit, cipher === 'missing' ? undefined : cipher);
+    const read = yield* readUnit(fd, unit, { cipher: given(cipher), bad: badBlocks(segment) });
     if (read.unsupported) {
       segment.free(unit);
       this.#shelf.lock(segment, 'codec');
@@ -113,7 +133,7 @@ export class Drain {
       this.#settle(unit, 'rejected');
       return undefined;
     }
-    if (segment.recovered && this.#isDuplicate(batch)) {
+    if (segment.recovered && this.#isDuplicate(batch, unit)) {
       const suppressed = this.#settle(unit, 'acked');
       add(this.#core.counters.duplicatesSuppressed, suppressed);
       this.#core.emit({ type: 'duplicatesSuppressed', ...suppressed });
@@ -136,11 +156,13 @@ export class Drain {
     if (fd !== undefined) yield* attempt('write', fd, [encodeAttempts(unit.attempts)], unit.slots[0]! + attemptsOffset);
   }
 
-  #isDuplicate(batch: Batch): boolean {
-    const key = batch.id;
-    if (this.#seen.has(key)) return true;
-    this.#seen.add(key);
-    if (this.#seen.size > remembered) for (const oldest of this.#seen) return this.#seen.delete(oldest) && false;
+  /** A write that was tried again after a failure may have left two copies. The first one seen is the batch. */
+  #isDuplicate(batch: Batch, { segment, slots }: Unit): boolean {
+    const place = `${segment.queueId} ${segment.number} ${slots[0]}`;
+    const first = this.#seen.get(batch.id);
+    if (first !== undefined) return first !== place;
+    this.#seen.set(batch.id, place);
+    if (this.#seen.size > remembered) for (const oldest of this.#seen.keys()) return !this.#seen.delete(oldest);
     return false;
   }
 
@@ -153,14 +175,14 @@ export class Drain {
 
   /** Settles a receipt. Those that were settled before, or sealed into a batch, are passed over. */
   settle(receipt: Receipt, as: Settled): void {
-    const unit = standing(receipt);
+    const unit = unitOf(receipt);
     if (!unit) return;
     add(this.#core.counters[as], this.#settle(unit, as));
   }
 
   /** Gives records back to the spool: they are handed out again, and the attempt does not count. */
   release(receipt: Receipt): void {
-    const unit = standing(receipt);
+    const unit = unitOf(receipt);
     if (!unit) return;
     this.#held.delete(unit);
     unit.segment.free(unit);
@@ -192,7 +214,7 @@ export class Drain {
    * Undefined where the disk refuses: the receipt then still stands for all of it.
    */
   async replace(receipt: Receipt, remaining: Batch): Promise<Receipt | undefined> {
-    const unit = standing(receipt);
+    const unit = unitOf(receipt);
     if (!unit || !this.#core.writable) return undefined;
     try {
       return await this.#core.disk.run(() => this.#replace(unit, remaining));
@@ -209,6 +231,12 @@ export class Drain {
     if (!replacement) return undefined;
     replacement.segment.hold(replacement);
     this.#held.add(replacement);
+    // What was durable must not come to hang on what is not yet.
+    if (this.#core.syncing) yield* this.#core.sync(replacement.segment);
+    if (this.#core.syncing && !replacement.durable) {
+      add(this.#core.counters.withdrawn, this.#settle(standing(replacement), 'rejected'));
+      return undefined;
+    }
     // Counted as what the destination took; the rest goes on under its new frame.
     add(this.#core.counters.appended, replacement, -1);
     add(this.#core.counters.acked, this.#settle(unit, 'acked'));
@@ -230,7 +258,8 @@ export class Drain {
     const { segment } = unit;
     try {
       const cipher = yield* this.#core.keys.cipher(segment.header);
-      const read = yield* readUnit(yield* this.#shelf.open(segment), unit, cipher === 'missing' ? undefined : cipher);
+      const fd = yield* this.#shelf.open(segment);
+      const read = yield* readUnit(fd, unit, { cipher: given(cipher), bad: 'fail' });
       if (!read.batch || read.lost.records > 0) return false;
       const frame = yield* prepare(read.batch, frameTypes.batch, codecs.none);
       const copy = (yield* this.#appender.write([frame], unit.lane, 'spill'))?.[0];
@@ -251,10 +280,12 @@ export class Drain {
   }
 }
 
-/** The unit that stands for a receipt by now; undefined where it is settled. */
-function standing(receipt: Receipt): Unit | undefined {
-  if (!(receipt instanceof Unit)) return undefined;
-  let unit = receipt;
-  while (unit.movedTo) unit = unit.movedTo;
-  return unit.state === 'settled' ? undefined : unit;
+function given(cipher: SegmentCipher | undefined | 'missing'): SegmentCipher | undefined {
+  return cipher === 'missing' ? undefined : cipher;
+}
+
+/** What a receipt stands for by now; undefined where that is settled. */
+function unitOf(receipt: Receipt): Unit | undefined {
+  const unit = receipt instanceof Unit ? standing(receipt) : undefined;
+  return unit?.state === 'settled' ? undefined : unit;
 }

@@ -2,7 +2,7 @@
 
 import type { Lane } from '../lane.js';
 import type { DiskState } from './health.js';
-import { type Tally, tally } from './tally.js';
+import { copyOf, type Tally, tally } from './tally.js';
 
 /** Why records were dropped from the disk. */
 export type EvictionReason = 'quota' | 'expired' | 'diskFull';
@@ -28,6 +28,7 @@ export type SpoolEvent =
       readonly to: number;
     }
   | { readonly type: 'segmentLocked'; readonly segment: string; readonly reason: 'format' | 'key' | 'codec' }
+  | { readonly type: 'segmentUnreadable'; readonly segment: string; readonly code: string }
   | { readonly type: 'recordsRecovered'; readonly segment: string; readonly records: number; readonly bytes: number }
   | {
       readonly type: 'recordsLost';
@@ -82,6 +83,20 @@ export function newCounters(): Counters {
     lost: tally(),
     duplicatesSuppressed: tally(),
     withdrawn: tally(),
+  };
+}
+
+export function copyCounters(from: Counters): Counters {
+  const { quota, expired, diskFull } = from.evicted;
+  return {
+    appended: copyOf(from.appended),
+    recovered: copyOf(from.recovered),
+    acked: copyOf(from.acked),
+    rejected: copyOf(from.rejected),
+    evicted: { quota: copyOf(quota), expired: copyOf(expired), diskFull: copyOf(diskFull) },
+    lost: copyOf(from.lost),
+    duplicatesSuppressed: copyOf(from.duplicatesSuppressed),
+    withdrawn: copyOf(from.withdrawn),
   };
 }
 

@@ -153,8 +153,13 @@ export function* writeFully(fd: number, buffers: readonly Buffer[], position: nu
   if (written !== expected) throw new DiskError('ENOSPC', `short write: ${written} of ${expected} bytes`);
 }
 
+/** Bytes that a disk cannot read: to be passed on as errors, or, once they have proven to stay so, read as zeros. */
+export type BadBlocks = 'fail' | 'zero';
+const blockBytes = 4096;
+
 /** Reads `length` bytes, fewer where the file ends. */
-export function* readUpTo(fd: number, length: number, position: number): Steps<Buffer> {
+export function* readUpTo(fd: number, length: number, position: number, bad: BadBlocks = 'fail'): Steps<Buffer> {
+  if (bad === 'zero') return yield* readAround(fd, length, position);
   const buffer = Buffer.allocUnsafe(length);
   let filled = 0;
   while (filled < length) {
@@ -163,4 +168,20 @@ export function* readUpTo(fd: number, length: number, position: number): Steps<B
     filled += read;
   }
   return buffer.subarray(0, filled);
+}
+
+/** Reads block by block, with zeros for those that cannot be read. */
+function* readAround(fd: number, length: number, position: number): Steps<Buffer> {
+  const buffer = Buffer.alloc(Math.max(0, Math.min(length, (yield* call('size', fd)) - position)));
+  for (let at = 0; at < buffer.length; ) {
+    const end = Math.min(buffer.length, at + blockBytes - ((position + at) % blockBytes));
+    try {
+      yield* call('read', fd, buffer.subarray(at, end), position + at);
+    } catch (error) {
+      if (codeOf(error) !== 'EIO') throw error;
+      buffer.fill(0, at, end);
+    }
+    at = end;
+  }
+  return buffer;
 }

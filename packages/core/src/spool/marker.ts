@@ -4,44 +4,19 @@
 
 import { readInteger, writeInteger } from './frame.js';
 
-/** Records [from, to) of the piece in frame `frameIndex`. */
-export interface PieceRange {
-  readonly frameIndex: number;
-  readonly from: number;
-  readonly to: number;
-  /** Bytes of their lines. */
-  readonly bytes: number;
-}
-
-const rangeBytes = 16;
-
-/** The pieces of one batch, in its order. */
-export function encodeSeal(ranges: readonly PieceRange[]): Buffer {
-  const target = Buffer.allocUnsafe(ranges.length * rangeBytes);
-  ranges.forEach(({ frameIndex, from, to, bytes }, i) => {
-    target.writeUInt32LE(frameIndex, i * rangeBytes);
-    target.writeUInt32LE(from, i * rangeBytes + 4);
-    target.writeUInt32LE(to, i * rangeBytes + 8);
-    target.writeUInt32LE(bytes, i * rangeBytes + 12);
+/** The frame indices of a batch's pieces, in its order. */
+export function encodeSeal(pieces: readonly number[]): Buffer {
+  const target = Buffer.allocUnsafe(4 * pieces.length);
+  pieces.forEach((frameIndex, i) => {
+    target.writeUInt32LE(frameIndex, 4 * i);
   });
   return target;
 }
 
 /** Reads a seal; undefined if it contradicts itself. */
-export function decodeSeal(source: Buffer): PieceRange[] | undefined {
-  if (source.length === 0 || source.length % rangeBytes !== 0) return undefined;
-  const ranges: PieceRange[] = [];
-  for (let at = 0; at < source.length; at += rangeBytes) {
-    const range = {
-      frameIndex: source.readUInt32LE(at),
-      from: source.readUInt32LE(at + 4),
-      to: source.readUInt32LE(at + 8),
-      bytes: source.readUInt32LE(at + 12),
-    };
-    if (range.from >= range.to) return undefined;
-    ranges.push(range);
-  }
-  return ranges;
+export function decodeSeal(source: Buffer): number[] | undefined {
+  if (source.length === 0 || source.length % 4 !== 0) return undefined;
+  return Array.from({ length: source.length / 4 }, (_, i) => source.readUInt32LE(4 * i));
 }
 
 /** What a segment holds. */

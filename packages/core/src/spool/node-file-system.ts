@@ -25,6 +25,9 @@ const flags: Record<OpenMode, number> = {
   update: O_RDWR | O_NOFOLLOW,
 };
 
+// Windows has no such call; its file systems journal names themselves.
+const noDirectorySync = process.platform === 'win32';
+
 function fileInfo(stats: fs.Stats): FileInfo {
   return {
     kind: stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : 'other',
@@ -64,6 +67,7 @@ const sync: Calls = {
   remove: (path) => fs.unlinkSync(path),
   removeDirectory: (path) => fs.rmdirSync(path),
   syncDirectory(path) {
+    if (noDirectorySync) return;
     const fd = fs.openSync(path, O_RDONLY);
     try {
       fs.fsyncSync(fd);
@@ -103,6 +107,7 @@ const background: { [K in keyof Calls]: (...args: Parameters<Calls[K]>) => Promi
   remove: promisify(fs.unlink),
   removeDirectory: promisify(fs.rmdir),
   async syncDirectory(path) {
+    if (noDirectorySync) return;
     const fd = await open(path, O_RDONLY);
     try {
       await fsync(fd);

@@ -6,7 +6,7 @@ import { Batch } from '../batch.js';
 import { decodePayload } from './columns.js';
 import { decompress, supports } from './compression.js';
 import type { SegmentCipher } from './encryption.js';
-import { codeOf, readUpTo, type Steps } from './file-system.js';
+import { type BadBlocks, readUpTo, type Steps } from './file-system.js';
 import { encryptedFlag, type FrameHeader, frameHeaderBytes } from './frame.js';
 import type { Part, Unit } from './segment.js';
 import { type Tally, tally } from './tally.js';
@@ -20,38 +20,33 @@ export interface ReadResult {
   readonly unsupported: boolean;
 }
 
+export interface ReadOptions {
+  readonly cipher: SegmentCipher | undefined;
+  readonly bad: BadBlocks;
+}
+
 /** Reads a unit through a descriptor of its segment. Throws only when the disk fails in a way that may pass. */
-export function* readUnit(fd: number, unit: Unit, cipher: SegmentCipher | undefined): Steps<ReadResult> {
+export function* readUnit(fd: number, unit: Unit, { cipher, bad }: ReadOptions): Steps<ReadResult> {
   const read: Batch[] = [];
   const lost = tally();
   let corruptBytes = 0;
-  let frame: Batch | undefined;
-  let frameAt = -1;
   for (const part of unit.parts) {
-    if (!supports(part.header.codec)) return { batch: undefined, lost, corruptBytes: 0, unsupported: true };
-    if (part.offset !== frameAt) frame = yield* readFrame(fd, part, cipher);
-    frameAt = part.offset;
-    if (frame && frame.count >= part.to) {
-      read.push(part.from === 0 && part.to === frame.count ? frame : frame.range(part.from, part.to));
+    if (!supports(part.header.codec)) return { batch: undefined, lost: tally(), corruptBytes: 0, unsupported: true };
+    const batch = yield* readFrame(fd, part, { cipher, bad });
+    if (batch) {
+      read.push(batch);
     } else {
-      lost.records += part.to - part.from;
-      lost.bytes += part.bytes;
+      lost.records += part.header.recordCount;
+      lost.bytes += part.header.lineBytes;
       corruptBytes += part.header.storedLength;
     }
   }
   return { batch: read.length > 0 ? join(read) : undefined, lost, corruptBytes, unsupported: false };
 }
 
-function* readFrame(fd: number, part: Part, cipher: SegmentCipher | undefined): Steps<Batch | undefined> {
+function* readFrame(fd: number, part: Part, { cipher, bad }: ReadOptions): Steps<Batch | undefined> {
   const { header, offset } = part;
-  let bytes: Buffer;
-  try {
-    bytes = yield* readUpTo(fd, frameHeaderBytes + header.storedLength, offset);
-  } catch (error) {
-    // A bad sector stays bad; everything else is tried again later.
-    if (codeOf(error) === 'EIO') return undefined;
-    throw error;
-  }
+  const bytes = yield* readUpTo(fd, frameHeaderBytes + header.storedLength, offset, bad);
   const stored = bytes.subarray(frameHeaderBytes);
   if (stored.length !== header.storedLength || crc32(stored) !== header.payloadCrc) return undefined;
   const compressed = header.flags & encryptedFlag ? cipher?.decrypt(bytes, header.frameIndex, stored) : stored;

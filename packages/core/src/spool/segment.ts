@@ -6,14 +6,10 @@ import type { FrameHeader, Settled } from './frame.js';
 import type { SegmentHeader, SegmentKind } from './segment-header.js';
 import { add, copyOf, type Tally, tally } from './tally.js';
 
-/** Some records of one frame. */
+/** A frame of records. */
 export interface Part {
   readonly offset: number;
   readonly header: FrameHeader;
-  readonly from: number;
-  readonly to: number;
-  /** Bytes of their lines. */
-  readonly bytes: number;
 }
 
 /** A hold on records in the spool; settle it with `ack`, `reject` or `replace`, or give it back with `release`. */
@@ -37,7 +33,7 @@ export class Unit implements Receipt {
   readonly parts: readonly Part[];
   /** Offsets of the frames whose ack slots settle it; the attempts are in the first. */
   readonly slots: readonly number[];
-  /** Records that it stands for; pieces of the journal hand theirs over to sealed batches. */
+  /** Records that it stands for, and bytes of their lines; what turns out to be unreadable is taken off. */
   records: number;
   bytes: number;
   /** Set where its bytes were written again elsewhere, after a failed sync: that unit stands for it now. */
@@ -51,8 +47,8 @@ export class Unit implements Receipt {
     this.segment = segment;
     this.parts = parts;
     this.slots = slots;
-    this.records = parts.reduce((sum, { from, to }) => sum + to - from, 0);
-    this.bytes = parts.reduce((sum, { bytes }) => sum + bytes, 0);
+    this.records = parts.reduce((sum, { header }) => sum + header.recordCount, 0);
+    this.bytes = parts.reduce((sum, { header }) => sum + header.lineBytes, 0);
   }
 
   get lane(): Lane {
@@ -67,6 +63,13 @@ export class Unit implements Receipt {
     if (this.movedTo) return this.movedTo.durable;
     return this.segment.durableUpTo > Math.max(...this.slots, ...this.parts.map(({ offset }) => offset));
   }
+}
+
+/** The unit that stands for a receipt by now. */
+export function standing(unit: Unit): Unit {
+  let last = unit;
+  while (last.movedTo) last = last.movedTo;
+  return last;
 }
 
 export interface SegmentInfo {
@@ -107,6 +110,9 @@ export class Segment implements SegmentInfo {
   locked = false;
   /** Its losses were counted. */
   walked = false;
+  /** Failures to read it since the last success, and when to try again, by the steady clock. */
+  failures = 0;
+  pausedUntil = 0;
   /** Units that are out of the spool's hands. */
   held = 0;
   /** Settled in memory, not yet so on the disk. */

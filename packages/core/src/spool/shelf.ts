@@ -1,12 +1,20 @@
 // What the spool does with segments that are not being written: open and walk them, write their ack slots, delete them.
 
 import type { Core } from './core.js';
-import { attempt, call, codeOf, type Steps } from './file-system.js';
+import { attempt, type BadBlocks, call, codeOf, type Steps } from './file-system.js';
 import { ackSlotOffset, markOf } from './frame.js';
 import type { Segment } from './segment.js';
 import { add, copyOf, isNothing, type Tally, tally } from './tally.js';
 import { unitsOf } from './units.js';
 import { walk } from './walk.js';
+
+/** Bytes that could not be read this often, over some time, are given up. */
+const maxFailures = 4;
+
+/** How to go about bytes of a segment that cannot be read. */
+export function badBlocks(segment: Segment): BadBlocks {
+  return segment.failures >= maxFailures ? 'zero' : 'fail';
+}
 
 export class Shelf {
   readonly #core: Core;
@@ -22,15 +30,21 @@ export class Shelf {
 
   /** Opens a segment for reading and, where the disk allows it, for its slots. */
   *open(segment: Segment): Steps<number> {
-    if (segment.fd === undefined) {
-      try {
-        segment.fd = yield* call('open', segment.path, 'update');
-      } catch (error) {
-        if (codeOf(error) !== 'EROFS' && codeOf(error) !== 'EACCES') throw error;
-        segment.fd = yield* call('open', segment.path, 'read');
-      }
-    }
+    if (segment.fd !== undefined) return segment.fd;
+    const fd = yield* this.#openFile(segment.path);
+    // A call on the spot may have opened it meanwhile.
+    if (segment.fd !== undefined) yield* attempt('close', fd);
+    else segment.fd = fd;
     return segment.fd;
+  }
+
+  *#openFile(path: string): Steps<number> {
+    try {
+      return yield* call('open', path, 'update');
+    } catch (error) {
+      if (codeOf(error) !== 'EROFS' && codeOf(error) !== 'EACCES') throw error;
+      return yield* call('open', path, 'read');
+    }
   }
 
   /** Makes a segment's units known. False where that is not possible now; what is lost is taken off the books. */
@@ -39,7 +53,11 @@ export class Shelf {
     if (segment.locked) return false;
     try {
       const fd = yield* this.open(segment);
-      const found = yield* walk(fd, segment.number, segment.recovered ? undefined : segment.size);
+      const found = yield* walk(fd, {
+        segmentNumber: segment.number,
+        bad: badBlocks(segment),
+        ...(!segment.recovered && { end: segment.size }),
+      });
       if (found.foreign) return this.lock(segment, 'format');
       const cipher = yield* this.#core.keys.cipher(segment.header);
       if (cipher === 'missing') return this.lock(segment, 'key');

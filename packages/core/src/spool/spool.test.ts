@@ -188,21 +188,21 @@ suite('the spool on a real disk', () => {
     const receipts = pieces.map((piece) => spool.journal(piece, 'normal')!);
     expect(receipts.every(Boolean)).toBe(true);
     const whole = batch(0, 40);
-    const first = spool.seal(whole.range(0, 15), 'normal')!;
-    spool.seal(whole.range(15, 25), 'normal');
+    const first = spool.seal(whole.range(0, 20), 'normal')!;
+    spool.seal(whole.range(20, 30), 'normal');
     expect(spool.stats().waiting.records).toBe(40);
     spool.ack(first);
-    await idle(() => expect(spool.stats().waiting.records).toBe(25));
+    await idle(() => expect(spool.stats().waiting.records).toBe(20));
     await spool.close();
     const next = open();
     await next.scan();
     const back = await drainAll(next);
-    expect(back.map((b) => b.id)).toEqual(['w1-15-10', 'w1-25-15']);
-    expect(Buffer.concat(back.map((b) => b.bytes)).toString()).toBe(whole.range(15, 40).bytes.toString());
+    expect(back.map((b) => b.id)).toEqual(['w1-20-10', 'w1-30-10']);
+    expect(Buffer.concat(back.map((b) => b.bytes)).toString()).toBe(whole.range(20, 40).bytes.toString());
     expect(next.stats()).toMatchObject({
       waiting: { records: 0, bytes: 0 },
-      recovered: { records: 25 },
-      acked: { records: 25 },
+      recovered: { records: 20 },
+      acked: { records: 20 },
       lost: { records: 0 },
     });
   });

@@ -43,7 +43,7 @@ import { DeadLetters } from './dead-letters.js';
 import { folderName, type Identity } from './directory.js';
 import { Drain, type Drained } from './drain.js';
 import { defaultSegmentBytes, ephemeralStorageLimit, processIdentity } from './environment.js';
-import type { Counters, SpoolEvent, SpoolState } from './events.js';
+import { type Counters, copyCounters, type SpoolEvent, type SpoolState } from './events.js';
 import { ExitWriter } from './exit-writer.js';
 import { attempt, type FileSystem, type Steps } from './file-system.js';
 import { Journal } from './journal.js';
@@ -164,8 +164,9 @@ export class Spool {
 
   /**
    * Says that records of the journal are one delivery batch, to be called before it is sent for the first time: after a
-   * crash the same batch is formed again. The receipt stands for the batch in place of those of its records, which
-   * become void. What the journal does not hold of it is written now. Undefined where the disk refused.
+   * crash the same batch is formed again. Records that were journaled together belong to the same batch. The receipt
+   * stands for the batch in place of those of its records, which become void. What the journal does not hold of it is
+   * written now. Undefined where the disk refused.
    */
   seal(batch: Batch, lane: Lane): Receipt | undefined {
     const receipt = this.#journal.seal(batch, lane);
@@ -231,7 +232,7 @@ export class Spool {
       oldest = Math.min(oldest, segment.oldest, segment.createdAt);
     }
     return {
-      ...structuredClone(counters),
+      ...copyCounters(counters),
       state,
       waiting: this.#core.waiting,
       corruptBytes: this.#core.corruptBytes,
@@ -274,6 +275,7 @@ export class Spool {
     this.#core.closed = true;
     yield* this.#drain.forgiveAll();
     yield* this.#shelf.flush();
+    for (const segment of catalog.all()) yield* this.#shelf.writeSlots(segment);
     if (this.#core.syncing) yield* this.#upkeep.syncAll();
     for (const segment of [...catalog.all()]) {
       if (segment.finished) yield* this.#shelf.discard(segment);
@@ -291,7 +293,11 @@ function newCore(options: SpoolOptions, ports: SpoolPorts): Core {
   const maxBytes = limit === undefined ? options.maxBytes : Math.min(options.maxBytes, Math.floor(limit / 2));
   return new Core({
     options: { ...options, maxBytes },
-    tuning: { segmentBytes: defaultSegmentBytes(maxBytes), ...defaults, ...ports.tuning },
+    tuning: {
+      ...defaults,
+      ...ports.tuning,
+      segmentBytes: ports.tuning?.segmentBytes ?? defaultSegmentBytes(maxBytes),
+    },
     runtime: ports.runtime,
     fs: ports.fs ?? nodeFileSystem,
     identity: ports.identity ?? processIdentity(),

@@ -31,6 +31,7 @@ export class Upkeep {
   constructor(parts: UpkeepParts) {
     this.#parts = parts;
     parts.core.wake = () => this.start();
+    parts.core.sync = (segment) => this.#sync(segment);
   }
 
   /** Starts the clock, once there is something to look after. */

@@ -3,7 +3,7 @@
 // Always ends: every turn of the loop moves forward by eight bytes at least.
 
 import { crc32 } from 'node:zlib';
-import { call, readUpTo, type Steps } from './file-system.js';
+import { type BadBlocks, call, readUpTo, type Steps } from './file-system.js';
 import {
   alignment,
   decodeFrameHeader,
@@ -16,7 +16,7 @@ import {
   readMark,
   type Settled,
 } from './frame.js';
-import { decodeFooter, decodeSeal, type Footer, footerBytes, type PieceRange } from './marker.js';
+import { decodeFooter, decodeSeal, type Footer, footerBytes } from './marker.js';
 import { decodeSegmentHeader, type SegmentHeader, segmentHeaderBytes } from './segment-header.js';
 import { type Tally, tally } from './tally.js';
 
@@ -26,8 +26,8 @@ export interface FoundFrame {
   readonly header: FrameHeader;
   readonly mark: Settled | undefined;
   readonly attempts: number;
-  /** For seals: the pieces they bind. */
-  readonly ranges?: readonly PieceRange[];
+  /** For seals: the frame indices of the pieces they bind. */
+  readonly pieces?: readonly number[];
 }
 
 export interface Walk {
@@ -52,12 +52,14 @@ const searchBytes = 256 * 1024;
 class Window {
   readonly size: number;
   readonly #fd: number;
+  readonly #bad: BadBlocks;
   #start = 0;
   #bytes: Buffer = Buffer.alloc(0);
 
-  constructor(fd: number, size: number) {
+  constructor(fd: number, size: number, bad: BadBlocks) {
     this.#fd = fd;
     this.size = size;
+    this.#bad = bad;
   }
 
   /** Bytes at an offset, fewer than asked for where the file ends. */
@@ -66,7 +68,7 @@ class Window {
     const wanted = Math.min(length, this.size - offset);
     if (from < 0 || from + wanted > this.#bytes.length) {
       const ahead = Math.min(Math.max(length, windowBytes), this.size - offset);
-      this.#bytes = yield* readUpTo(this.#fd, Math.max(0, ahead), offset);
+      this.#bytes = yield* readUpTo(this.#fd, Math.max(0, ahead), offset, this.#bad);
       this.#start = offset;
       return this.#bytes.subarray(0, Math.max(0, wanted));
     }
@@ -124,10 +126,17 @@ class Findings {
   }
 }
 
+export interface WalkOptions {
+  readonly segmentNumber: number;
+  /** Where to stop; what is behind is not ours. */
+  readonly end?: number;
+  readonly bad?: BadBlocks;
+}
+
 /** Walks a segment file. Throws only when the disk cannot be read. */
-export function* walk(fd: number, segmentNumber: number, end = Number.POSITIVE_INFINITY): Steps<Walk> {
-  const size = Math.min(yield* call('size', fd), end);
-  const window = new Window(fd, size);
+export function* walk(fd: number, { segmentNumber, end, bad = 'fail' }: WalkOptions): Steps<Walk> {
+  const size = Math.min(yield* call('size', fd), end ?? Number.POSITIVE_INFINITY);
+  const window = new Window(fd, size, bad);
   const decoded = decodeSegmentHeader(yield* window.at(0, segmentHeaderBytes));
   if (decoded === 'foreign') {
     const none = { header: undefined, footer: undefined, lost: tally(), corruptBytes: 0, tornBytes: 0 };
@@ -178,8 +187,8 @@ function* visit(window: Window, offset: number, bytes: Buffer, header: FrameHead
     to.footer = intact ? decodeFooter(payload) : undefined;
     if (to.footer) to.prove(to.footer.records, to.footer.lineBytes);
   }
-  const ranges = type === frameTypes.seal && intact ? decodeSeal(payload) : undefined;
-  if (ranges) to.add({ offset, header, ...slots, ranges });
+  const pieces = type === frameTypes.seal && intact ? decodeSeal(payload) : undefined;
+  if (pieces) to.add({ offset, header, ...slots, pieces });
   if (!intact) to.corruptBytes += frameSize(storedLength);
   return true;
 }

@@ -10,7 +10,7 @@ import type { Directory } from './directory.js';
 import { type Key, SegmentCipher } from './encryption.js';
 import { attempt, call, type Steps, writeFully } from './file-system.js';
 import { encodeFrameHeader, encryptedFlag, type FrameHeader, frameSize, frameTypes, padding } from './frame.js';
-import { encodeFooter, encodeSeal, footerBytes, type PieceRange } from './marker.js';
+import { encodeFooter, encodeSeal, footerBytes } from './marker.js';
 import type { PreparedFrame } from './prepare.js';
 import { Segment } from './segment.js';
 import {
@@ -73,9 +73,13 @@ export class SegmentWriter {
     return this.#open?.segment;
   }
 
+  /** Stay in the open segment up to twice its size: what is under way belongs together. */
+  patient = false;
+
   /** Whether the next frame goes into a new segment. */
   get full(): boolean {
-    return this.#open !== undefined && this.#open.segment.size >= this.#options.segmentBytes;
+    const limit = this.#options.segmentBytes * (this.patient ? 2 : 1);
+    return this.#open !== undefined && this.#open.segment.size >= limit;
   }
 
   /** Appends frames to one segment with one write. Throws after any failure, with the segment abandoned. */
@@ -110,11 +114,12 @@ export class SegmentWriter {
   }
 
   /** Binds pieces of the open segment into one batch. */
-  *seal(ranges: readonly PieceRange[], about: FrameHeader): Steps<Written> {
-    const payload = encodeSeal(ranges);
-    const { firstSequence, lastSequence, minTime, maxTime, maxLevel } = about;
+  *seal(pieces: readonly FrameHeader[]): Steps<Written> {
+    const payload = encodeSeal(pieces.map(({ frameIndex }) => frameIndex));
+    const { firstSequence } = pieces[0]!;
+    const { lastSequence } = pieces.at(-1)!;
     const common = { codec: codecs.none, recordCount: 0, lineBytes: 0, rawLength: payload.length, chunks: [payload] };
-    const numbers = { firstSequence, lastSequence, minTime, maxTime, maxLevel };
+    const numbers = { firstSequence, lastSequence, ...span(pieces) };
     const open = this.#open!;
     const buffers: Buffer[] = [];
     const header = place(open, { type: frameTypes.seal, ...numbers, ...common }, nextPlace(open, buffers));
@@ -220,6 +225,14 @@ interface Place {
   readonly lineBytesBefore: number;
   /** Where the frame's bytes are put. */
   readonly buffers: Buffer[];
+}
+
+function span(headers: readonly FrameHeader[]): { minTime: number; maxTime: number; maxLevel: number } {
+  return {
+    minTime: Math.min(...headers.map(({ minTime }) => minTime)),
+    maxTime: Math.max(...headers.map(({ maxTime }) => maxTime)),
+    maxLevel: Math.max(...headers.map(({ maxLevel }) => maxLevel)),
+  };
 }
 
 function nextPlace({ frames, records, lineBytes }: Open, buffers: Buffer[]): Place {
