@@ -3,7 +3,7 @@
 // <!-- generated: options loki --> … <!-- end -->
 
 import { readFileSync } from 'node:fs';
-import type { OptionDoc } from '@spillway/core';
+import { describe, type OptionDoc, pipelineOptions } from '@spillway/core';
 import { registry, type Traits } from '@spillway/transports';
 
 const section = /(<!-- generated: ([^\n]+?) -->\n)[\s\S]*?(<!-- end -->)/g;
@@ -19,6 +19,7 @@ export function renewed(page: string, root: string): string {
 function part(what: string, root: string): string {
   const [kind = '', argument = ''] = what.split(' ');
   if (kind === 'transports') return transportsTable();
+  if (kind === 'pipeline') return optionsTable(describe(pipelineOptions));
   if (kind === 'options') return optionsTable(entryOf(argument).options());
   if (kind === 'facts') return factsTable(entryOf(argument).traits);
   if (kind === 'source') return `\`\`\`ts\n${readFileSync(`${root}/${argument}`, 'utf8').trimEnd()}\n\`\`\``;
