@@ -2,6 +2,7 @@
 
 export { type ElasticsearchOptions, elasticsearch } from './elasticsearch.js';
 export { type HttpTransportOptions, http } from './http.js';
+export { type KafkaOptions, kafka } from './kafka.js';
 export { type LokiOptions, loki } from './loki.js';
 export { type RedisOptions, redis } from './redis.js';
 export { registry, type TransportEntry } from './registry.js';

@@ -5,6 +5,7 @@ import type { AnyTransport, OptionDoc, Schema } from '@spillway/core';
 import { describe } from '@spillway/core';
 import { elasticsearch, elasticsearchOptions, elasticsearchTraits } from './elasticsearch.js';
 import { http, httpOptions, httpTraits } from './http.js';
+import { kafka, kafkaOptions, kafkaTraits } from './kafka.js';
 import { loki, lokiOptions, lokiTraits } from './loki.js';
 import { redis, redisOptions, redisTraits } from './redis.js';
 import { stdout, stdoutOptions, stdoutTraits } from './stdout.js';
@@ -30,6 +31,7 @@ function entry<O>(factory: (options: O) => AnyTransport, schema: Schema<unknown>
 export const registry: Readonly<Record<string, TransportEntry>> = {
   elasticsearch: entry(elasticsearch, elasticsearchOptions, elasticsearchTraits),
   http: entry(http, httpOptions, httpTraits),
+  kafka: entry(kafka, kafkaOptions, kafkaTraits),
   loki: entry(loki, lokiOptions, lokiTraits),
   redis: entry(redis, redisOptions, redisTraits),
   stdout: entry(stdout, stdoutOptions, stdoutTraits),
