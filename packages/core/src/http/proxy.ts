@@ -19,6 +19,13 @@ export function proxyFor(
   return URL.canParse(full) ? new URL(full) : undefined;
 }
 
+/** Whether a proxy would look for that host in the wrong place: this machine, or the platform's link-local services. */
+export function isNearby({ hostname }: URL): boolean {
+  return /^(localhost|127(\.\d+){3}|\[::1\]|169\.254(\.\d+){2}|\[fe80:.*\]|\[fd00:ec2:.*\]|metadata\.google\.internal)$/.test(
+    hostname,
+  );
+}
+
 function bypasses(url: URL, list: string): boolean {
   const host = url.hostname.toLowerCase();
   const port = url.port || (url.protocol === 'https:' ? '443' : '80');

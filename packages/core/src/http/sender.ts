@@ -1,5 +1,6 @@
 // Sends wires over a pool: compresses once, authorizes each attempt.
-// In: a wire and a signal. Out: the reply. It never judges replies, except that it renews credentials once on 401 and 403.
+// In: a wire and a signal. Out: the reply. It never judges replies, except that it renews credentials once when they
+// are refused.
 // Invariant: no I/O before the first send.
 
 import type { Runtime } from '../runtime.js';
@@ -8,6 +9,7 @@ import { wireCompressor } from './compression.js';
 import { type Credentials, credentials } from './credentials.js';
 import type { HttpOptions } from './options.js';
 import { HttpPool } from './pool.js';
+import { isNearby } from './proxy.js';
 import type { Authorize, ContentEncoding, HttpFetch, HttpReply, HttpRequest, HttpWire, SecretHeader } from './types.js';
 
 /** What a sender needs to know. */
@@ -19,6 +21,7 @@ export interface SenderSettings {
   readonly connections: number;
   readonly options: HttpOptions;
   readonly authorize: Authorize | undefined;
+  readonly refuses: ((reply: HttpReply) => boolean) | undefined;
   readonly secretHeader: SecretHeader | undefined;
   readonly maxReplyBytes: number | undefined;
   readonly runtime: Runtime;
@@ -45,10 +48,10 @@ export class HttpSender implements Sender<HttpWire, HttpReply> {
   async send(wire: HttpWire, signal: AbortSignal): Promise<HttpReply> {
     signal.throwIfAborted();
     const request = await this.#request(wire);
-    const headers = await this.#authorized(request, signal, false);
+    const headers = await this.#authorized(request, signal);
     const reply = await this.#transmit(request, headers, signal);
-    if (reply.status !== 401 && reply.status !== 403) return reply;
-    const renewed = await this.#authorized(request, signal, true);
+    if (reply.status !== 401 && reply.status !== 403 && !this.#settings.refuses?.(reply)) return reply;
+    const renewed = await this.#authorized(request, signal, reply);
     return sameHeaders(headers, renewed) ? reply : this.#transmit(request, renewed, signal);
   }
 
@@ -73,12 +76,14 @@ export class HttpSender implements Sender<HttpWire, HttpReply> {
     };
   }
 
-  async #authorized(request: HttpRequest, signal: AbortSignal, refresh: boolean): Promise<Record<string, string>> {
+  async #authorized(request: HttpRequest, signal: AbortSignal, refusal?: HttpReply): Promise<Record<string, string>> {
+    const refresh = refusal !== undefined;
     const known = { ...request.headers, ...(await this.#credentials(refresh)) };
     const { authorize, runtime } = this.#settings;
     if (!authorize) return known;
     const context = {
       refresh,
+      ...(refusal && { refusal }),
       now: runtime.now(),
       signal,
       fetch: (url: URL, init: HttpFetch) => this.#fetch(url, init, signal),
@@ -102,7 +107,8 @@ export class HttpSender implements Sender<HttpWire, HttpReply> {
       if (this.#others.size >= maxOtherOrigins)
         throw new Error(`Authorization uses more than ${maxOtherOrigins} hosts`);
       const { options, runtime } = this.#settings;
-      pool = new HttpPool({ url, runtime, connections: 1, options: { ...options, tls: undefined } });
+      const own = { ...options, tls: undefined, proxy: isNearby(url) ? false : options.proxy };
+      pool = new HttpPool({ url, runtime, connections: 1, options: own });
       this.#others.set(origin, pool);
     }
     const { method = 'GET', headers = {}, body } = init;

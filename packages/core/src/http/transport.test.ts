@@ -355,6 +355,37 @@ describe('credentials', () => {
     expect(tokens.requests[0]).toMatchObject({ method: 'POST', path: '/token?a=1' });
   });
 
+  it('are renewed too when the destination has its own way to refuse them, and it is told what was said', async () => {
+    await using server = await recordingServer([{ status: 400, body: 'expired' }, { status: 204 }, { status: 400 }]);
+    const refusals: (string | undefined)[] = [];
+    const { send } = connect(server.url, {
+      refuses: ({ status, body }) => status === 400 && body.toString() === 'expired',
+      authorize: (_, { refusal }) => {
+        refusals.push(refusal?.body.toString());
+        return { authorization: `Token ${refusals.length}` };
+      },
+    });
+    expect(await send()).toMatchObject({ status: 204 });
+    expect(await send()).toMatchObject({ status: 400 });
+    expect(refusals).toEqual([undefined, 'expired', undefined]);
+  });
+
+  it('of this machine are asked for without the proxy', async () => {
+    await using proxy = await recordingServer([{ status: 502 }]);
+    await using tokens = await recordingServer([{ body: 'fetched', status: 200 }]);
+    let status = 0;
+    const { send } = connect('http://logs.example', {
+      options: { proxy: proxy.url },
+      authorize: async (_, context) => {
+        ({ status } = await context.fetch(new URL('/token', tokens.url), {}));
+        return {};
+      },
+    });
+    expect(await send()).toMatchObject({ status: 502 });
+    expect(status).toBe(200);
+    expect(proxy.requests).toHaveLength(1);
+  });
+
   it('that are not to be had are a hold with the words of who looked for them', async () => {
     await using server = await recordingServer();
     const { failure } = connect(server.url, {

@@ -38,6 +38,8 @@ export interface HttpDefinition {
   readonly secretHeader?: SecretHeader;
   /** Credentials beyond those of the common options. */
   readonly authorize?: Authorize;
+  /** Replies that refuse the credentials, besides 401 and 403. */
+  refuses?(reply: HttpReply): boolean;
 }
 
 /** Makes a transport of an HTTP destination. */
@@ -56,13 +58,14 @@ export function httpTransport(definition: HttpDefinition): Transport<HttpWire, H
     classify: (reply, batch) => definition.classify?.(reply, batch) ?? classifyReply(reply),
     open(runtime, { compression, maxInFlight }) {
       const encoding = chooseEncoding(compression, encodings, name);
-      const { authorize, secretHeader, maxReplyBytes } = definition;
+      const { authorize, refuses, secretHeader, maxReplyBytes } = definition;
       return new HttpSender({
         url,
         method,
         headers,
         options,
         authorize,
+        refuses,
         secretHeader,
         maxReplyBytes,
         runtime,

@@ -50,10 +50,15 @@ export interface HttpRequest {
 export interface AuthorizeContext {
   /** The destination has just refused the last credentials: do not answer from a cache. */
   readonly refresh: boolean;
+  /** What it refused them with, which may tell why: its clock is not ours, for instance. */
+  readonly refusal?: HttpReply;
   /** Wall clock, ms since the epoch. */
   readonly now: number;
   readonly signal: AbortSignal;
-  /** A request of its own, for instance to a token endpoint: same proxy and limits, no client certificate. */
+  /**
+   * A request of its own, for instance to a token endpoint: same limits, no client certificate; the same proxy, except
+   * to this machine and to link-local addresses, where platforms keep credentials.
+   */
   fetch(url: URL, init: HttpFetch): Promise<HttpReply>;
 }
 
@@ -66,7 +71,7 @@ export interface HttpFetch {
 
 /**
  * Adds credentials, once per attempt, since signatures and tokens expire while a batch waits.
- * On 401 and 403 it is asked again with `refresh`; if it then answers something else, the request is sent once more.
+ * On 401 and 403, and what `refuses` adds to them, it is asked again with `refresh`; if it then answers something else, the request is sent once more.
  * It says "no credentials to be had" by throwing a SpillwayError `SPILLWAY_CREDENTIALS`, whose message is shown.
  */
 export type Authorize = (
