@@ -60,6 +60,7 @@ function burst(log, records) {
             status: 200,
             durationMs: (i % 97) + 0.25,
             user: `user-${i % 500}`,
+            agent: 'shop-app/4.2',
           },
           'request completed',
         );

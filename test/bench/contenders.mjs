@@ -18,6 +18,19 @@ function worker(target, options) {
   };
 }
 
+/** Spillway's stream. */
+function stream(options) {
+  return async ({ url }) => {
+    const { spillway } = await import('@spillway/pino');
+    const to = ['http', { url: `${url}/logs` }];
+    const stream = spillway({ to, send: { compression: 'none' }, ...options });
+    // Its thread starts in the background; a flush answers when it is up.
+    await new Promise((resolve) => stream.flush(resolve));
+    const log = pino(stream);
+    return { log, flush: () => new Promise((resolve) => log.flush(resolve)), close: () => stream.close() };
+  };
+}
+
 export const contenders = {
   'pino → /dev/null': {
     ships: false,
@@ -46,14 +59,13 @@ export const contenders = {
     ships: true,
     start: worker('@spillway/pino', (url) => ({ to: ['loki', { url, labels: { app: 'bench' } }] })),
   },
+  'spillway http, own thread': {
+    ships: true,
+    start: stream({ worker: true }),
+  },
   'spillway http, in process': {
     ships: true,
-    async start({ url }) {
-      const { spillway } = await import('@spillway/pino');
-      const stream = spillway({ to: ['http', { url: `${url}/logs` }], send: { compression: 'none' } });
-      const log = pino(stream);
-      return { log, flush: () => new Promise((resolve) => log.flush(resolve)), close: () => stream.close() };
-    },
+    start: stream({ worker: false }),
   },
   'pino-loki': {
     ships: true,

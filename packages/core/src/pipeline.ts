@@ -530,11 +530,15 @@ export class Pipeline implements AsyncDisposable {
   }
 
   private dropQueue(reason: DropReason): void {
+    let records = 0;
+    let bytes = 0;
     for (let entry = this.queue.shift(); entry; entry = this.queue.shift()) {
-      this.drop(reason, entry.batch.count, entry.batch.bytes.length);
+      records += entry.batch.count;
+      bytes += entry.batch.bytes.length;
     }
+    // As one loss, because the warning about it may be the last.
+    if (records > 0) this.drop(reason, records, bytes);
   }
-
   /** Resolves when no delivery is on its way; they all end soon after the abort. */
   private async landed(): Promise<void> {
     while (this.inFlight.size + this.draining > 0) await sleep(this.runtime, 1);
