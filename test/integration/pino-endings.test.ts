@@ -97,6 +97,19 @@ describe('the in-process stream', () => {
   });
 });
 
+describe('the stream with a thread of its own delivers what was logged', () => {
+  it.each([
+    ['in process, ends by itself', { code: 0 }],
+    ['in process, exits right after logging', { code: 7 }],
+    ['in process, throws right after logging', { code: 1 }],
+  ])('%s', async (scenario, ending) => {
+    const { stderr, ...ended } = await launch(scenario, { ...options(), worker: true }).ended;
+    expect(ended).toMatchObject(ending);
+    expect(stderr).not.toContain('spillway:');
+    expect(await arrived()).toMatchObject({ unique: 1000, duplicates: 0 });
+  });
+});
+
 describe('with a spool, what could not be sent is sent by the next process', () => {
   let directory: string;
   beforeEach(async () => {
@@ -107,6 +120,7 @@ describe('with a spool, what could not be sent is sent by the next process', () 
   it.each([
     ['the worker, with the destination down', 'exits right after logging', { kind: 'refuse' } as const],
     ['the worker, with a destination that hangs', 'throws right after logging', { kind: 'hang' } as const],
+    ['the stream, after process.exit', 'in process, exits right after logging', { kind: 'ok' } as const],
   ])('%s', async (_, scenario, mode) => {
     await target.mode(mode);
     const spooling = { ...options(), spool: { directory }, close: { deadlineMs: 300 } };

@@ -20,11 +20,11 @@ let project: string;
 let target: Receiver;
 
 /** Runs a program of the consumers' project and waits for all its records. */
-async function delivers(node: string, file: string): Promise<void> {
+async function delivers(node: string, file: string, records: number): Promise<void> {
   await target.clear();
   const { stderr } = await run(node, [file], { env: { RECEIVER_URL: target.url }, timeout: 60_000 });
   expect(stderr).toBe('');
-  expect(await target.received(1000, 30_000)).toMatchObject({ unique: 1000, duplicates: 0 });
+  expect(await target.received(records, 30_000)).toMatchObject({ unique: records, duplicates: 0 });
 }
 
 beforeAll(async () => {
@@ -51,7 +51,7 @@ afterAll(async () => {
 
 describe.each(['20.18.1', '22', '24', '26'])('Node %s', (version) => {
   it.each(['esm.mjs', 'cjs.cjs', 'built/typed.mjs'])('runs %s', async (file) => {
-    await delivers(await nodeBinary(version), join(project, file));
+    await delivers(await nodeBinary(version), join(project, file), 1500);
   });
 });
 
@@ -75,7 +75,7 @@ it('the in-process stream survives a bundler, as one file away from any node_mod
     // What esbuild's own documentation advises for CommonJS dependencies in an ESM bundle.
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
   });
-  await delivers(process.execPath, outfile);
+  await delivers(process.execPath, outfile, 1000);
 });
 
 it('the pino package and all that it needs stay small', async () => {

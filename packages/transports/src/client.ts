@@ -1,7 +1,8 @@
 // Clients of other people, needed by a few transports: optional peers, loaded when first used.
 // In: a package name. Out: its module, or an error that says what to install.
 
-import { createRequire } from 'node:module';
+// As a whole: bundles for ESM often declare a `createRequire` of their own, which must not be declared twice.
+import nodeModule from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { SpillwayError } from '@spillway/core';
@@ -12,7 +13,7 @@ import { SpillwayError } from '@spillway/core';
 export function requireClient(packageName: string, transport: string): void {
   const found = [import.meta.url, application()].some((from) => {
     try {
-      return createRequire(from).resolve(packageName) !== '';
+      return nodeModule.createRequire(from).resolve(packageName) !== '';
     } catch (error) {
       // A package for `import` only cannot be found this way, but it is there.
       return (error as { code?: unknown }).code === 'ERR_PACKAGE_PATH_NOT_EXPORTED';
@@ -31,7 +32,7 @@ export async function loadClient<Module>(packageName: string, transport: string)
   } catch (error) {
     // What is broken should say so; what is only out of our sight is looked for where the application is.
     if (!String((error as Error).message).includes(packageName)) throw error;
-    return (await import(pathToFileURL(createRequire(application()).resolve(packageName)).href)) as Module;
+    return (await import(pathToFileURL(nodeModule.createRequire(application()).resolve(packageName)).href)) as Module;
   }
 }
 

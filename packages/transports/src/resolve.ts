@@ -2,7 +2,8 @@
 // In: a name, a name with options, a module of one's own, or a transport. Out: a transport, or an error that says what
 // would have been right. Modules are loaded, so they need the asynchronous form.
 
-import { createRequire } from 'node:module';
+// As a whole: bundles for ESM often declare a `createRequire` of their own, which must not be declared twice.
+import nodeModule from 'node:module';
 import { isAbsolute, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type AnyTransport, nearest, SpillwayError } from '@spillway/core';
@@ -65,7 +66,7 @@ function locate(name: string): string {
   if (name.startsWith('file:')) return name;
   if (name.startsWith('.') || isAbsolute(name)) return pathToFileURL(resolve(name)).href;
   // The application's packages, not ours: with strict package managers we would not see them.
-  return pathToFileURL(createRequire(join(process.cwd(), 'package.json')).resolve(name)).href;
+  return pathToFileURL(nodeModule.createRequire(join(process.cwd(), 'package.json')).resolve(name)).href;
 }
 
 /** CommonJS modules come as the default of a module, and may have a default of their own in it. */

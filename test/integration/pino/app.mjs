@@ -154,6 +154,10 @@ const scenarios = {
     burst(pino(spillway(options)));
     process.exit(7);
   },
+  'in process, throws right after logging'() {
+    burst(pino(spillway(options)));
+    throw new Error('deliberate');
+  },
   async 'in process, shutdown auto'() {
     burst(pino(spillway({ ...options, shutdown: 'auto' })));
     tell('logged');

@@ -1,4 +1,5 @@
-// An ESM application: 500 records through the worker target, 500 through the in-process stream.
+// An ESM application: 500 records through the worker target, 500 through the stream, 500 through the stream with a
+// thread of its own.
 import { spillway, stats } from '@spillway/pino';
 import { http } from '@spillway/transports/http';
 import pino from 'pino';
@@ -14,3 +15,6 @@ if (counted.acked.records !== 500) throw new Error(`acked ${counted.acked.record
 const stream = spillway({ to: http({ url: `${url}/stream` }) });
 const log = pino(stream);
 for (let i = 500; i < 1000; i++) log.info({ i }, 'from the stream');
+
+const own = pino(spillway({ to: ['http', { url: `${url}/own` }], worker: true }));
+for (let i = 1000; i < 1500; i++) own.info({ i }, 'from the thread of its own');

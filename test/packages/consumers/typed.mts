@@ -18,6 +18,8 @@ const stream = spillway(inProcess);
 const log = pino({ customLevels: { audit: 35 } }, stream);
 for (let i = 500; i < 1000; i++) log.audit({ i }, 'from the stream');
 const { settled, stats: last } = await stream.close();
+const own = pino(spillway({ to: ['http', { url: `${url}/own` }], worker: true }));
+for (let i = 1000; i < 1500; i++) own.info({ i }, 'from the thread of its own');
 if (!settled || last.acked.records !== 500) throw new Error(`acked ${last.acked.records}`);
 
 // @ts-expect-error an unknown option
