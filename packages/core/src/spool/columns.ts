@@ -14,8 +14,6 @@ const hasNanos = 1;
 const hasSequences = 2;
 const plainTimes = 4;
 const newline = 10;
-/** Records per frame; more are refused before they are written and not believed when read. */
-export const maxRecordsPerFrame = 2 ** 24;
 
 let scratch = Buffer.allocUnsafe(64 * 1024);
 

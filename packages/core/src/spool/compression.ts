@@ -8,7 +8,6 @@ import { work } from './file-system.js';
 
 /** Codec numbers of the frame header. */
 export const codecs = { none: 0, gzip: 1, brotli: 2, zstd: 3 } as const;
-export type Codec = keyof typeof codecs;
 
 type Bytes = Buffer | Uint8Array;
 type Done = (error: Error | null, result: Buffer) => void;

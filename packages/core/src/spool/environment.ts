@@ -46,7 +46,7 @@ export function ephemeralStorageLimit(env: Readonly<Record<string, string | unde
 }
 
 /** What is worth a warning about the disk under the spool. */
-export type DiskKind = 'memory' | 'overlay' | 'network';
+type DiskKind = 'memory' | 'overlay' | 'network';
 
 // Magic numbers of statfs(2).
 const kinds: Record<number, DiskKind> = {

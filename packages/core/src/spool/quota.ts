@@ -3,6 +3,7 @@
 
 import { LANES, type Lane } from '../lane.js';
 import type { Core } from './core.js';
+import { diskKind } from './environment.js';
 import type { EvictionReason } from './events.js';
 import { attempt, call, type Steps } from './file-system.js';
 import type { Segment } from './segment.js';
@@ -22,6 +23,7 @@ export class Quota {
   readonly #shelf: Shelf;
   readonly #deadLetters: { readonly bytes: number };
   #lookedAt = Number.NEGATIVE_INFINITY;
+  #warned = false;
   #sinceLook = 0;
   #low = false;
   #estimate = Number.POSITIVE_INFINITY;
@@ -137,6 +139,13 @@ export class Quota {
     return yield* this.#shelf.discard(segment);
   }
 
+  /** Says once what is special about the disk under the spool. */
+  #warn(type: number, folder: string): void {
+    const reason = this.#warned ? undefined : diskKind(type);
+    this.#warned = true;
+    if (reason) this.#core.emit({ type: 'directoryWarned', reason, directory: folder });
+  }
+
   /** Looks at the free space of the disk now and then. */
   *#look(size: number): Steps<void> {
     const { runtime, options, directory } = this.#core;
@@ -148,6 +157,7 @@ export class Quota {
     if (!directory.ready) yield* attempt('makeDirectories', directory.folder);
     try {
       const info = yield* call('info', directory.folder);
+      this.#warn(info.type, directory.folder);
       const inodesLeft = info.totalInodes === 0 || info.freeInodes >= 64;
       this.#low = info.freeBytes < options.minFreeBytes || !inodesLeft;
     } catch {
