@@ -4,6 +4,7 @@ export { type ElasticsearchOptions, elasticsearch } from './elasticsearch.js';
 export { type HttpTransportOptions, http } from './http.js';
 export { type KafkaOptions, kafka } from './kafka.js';
 export { type LokiOptions, loki } from './loki.js';
+export { type OtlpOptions, otlp } from './otlp.js';
 export { type RedisOptions, redis } from './redis.js';
 export { registry, type TransportEntry } from './registry.js';
 export { loadTransport, resolveTransport, type TransportTarget } from './resolve.js';

@@ -6,15 +6,14 @@ import { ByteWriter } from './encode/byte-writer.js';
 import { writeEscaped } from './encode/json.js';
 import { labelName } from './encode/labels.js';
 import { levelName, levelNames } from './encode/severity.js';
-import { writeDecimal } from './encode/time.js';
-import { type LokiFiling, liftedFields, streamsOf, timeOf } from './loki-streams.js';
+import { writeNanos } from './encode/time.js';
+import { type LokiFiling, liftedFields, streamsOf } from './loki-streams.js';
 
 const writer = new ByteWriter();
 const valueStart = Buffer.from('["');
 const valueLine = Buffer.from('","');
 const valueEnd = Buffer.from('"]');
 const comma = 0x2c;
-const zero = 0x30;
 /** What follows a line that has its level as its only metadata. */
 const levelEnds = new Map(levelNames.map((name) => [name, Buffer.from(`",{"level":"${name}"}]`)]));
 
@@ -37,11 +36,7 @@ export function encodeJson(batch: Batch, filing: LokiFiling): Buffer {
 
 function writeValue(batch: Batch, i: number, filing: LokiFiling): void {
   writer.bytes(valueStart);
-  // Nanoseconds since the epoch exceed what a number holds exactly: text, in two parts.
-  writeDecimal(writer, timeOf(batch, i));
-  const nanos = batch.nanosecond(i);
-  for (let bound = 100_000; bound > 1 && nanos < bound; bound /= 10) writer.byte(zero);
-  writeDecimal(writer, nanos);
+  writeNanos(writer, batch.times[i]!, batch.nanosecond(i));
   writer.bytes(valueLine);
   writeEscaped(writer, batch.bytes, batch.offsets[i]!, batch.offsets[i + 1]! - 1);
   const level = filing.levelMetadata ? levelName(batch.levels[i]!) : undefined;

@@ -7,6 +7,7 @@ import { elasticsearch, elasticsearchOptions, elasticsearchTraits } from './elas
 import { http, httpOptions, httpTraits } from './http.js';
 import { kafka, kafkaOptions, kafkaTraits } from './kafka.js';
 import { loki, lokiOptions, lokiTraits } from './loki.js';
+import { otlp, otlpOptions, otlpTraits } from './otlp.js';
 import { redis, redisOptions, redisTraits } from './redis.js';
 import { stdout, stdoutOptions, stdoutTraits } from './stdout.js';
 import { syslog, syslogOptions, syslogTraits } from './syslog.js';
@@ -33,6 +34,7 @@ export const registry: Readonly<Record<string, TransportEntry>> = {
   http: entry(http, httpOptions, httpTraits),
   kafka: entry(kafka, kafkaOptions, kafkaTraits),
   loki: entry(loki, lokiOptions, lokiTraits),
+  otlp: entry(otlp, otlpOptions, otlpTraits),
   redis: entry(redis, redisOptions, redisTraits),
   stdout: entry(stdout, stdoutOptions, stdoutTraits),
   syslog: entry(syslog, syslogOptions, syslogTraits),

@@ -2,10 +2,10 @@
 // In: bytes of lines, each one JSON object, as the pipeline lets them through. Out: bytes, or flags.
 
 import type { Batch } from '@spillway/core';
+import { afterSpace, afterString } from './json-scan.js';
 import type { LineWriter } from './line-writer.js';
 
 const quote = 0x22;
-const backslash = 0x5c;
 const comma = 0x2c;
 const colon = 0x3a;
 const open = 0x7b;
@@ -27,55 +27,55 @@ export function writeMembers(writer: LineWriter, source: Buffer, from: number, t
 }
 
 /**
- * Which records have a member of that name at their top level, as flags; undefined when none has, which one search
- * through the bytes tells: a fast one where the name begins with a byte that is rare in logs. Names written with
+ * Which records have a member of that name at their top level, as flags; undefined when none has. Names written with
  * escapes are not recognized.
  */
 export function recordsWith(batch: Batch, name: string): Uint8Array | undefined {
+  const values = memberValues(batch, name);
+  if (!values) return undefined;
+  const flags = new Uint8Array(values.length);
+  for (let i = 0; i < flags.length; i++) if (values[i] !== 0) flags[i] = 1;
+  return flags;
+}
+
+/**
+ * Where the value of a record's top-level member of that name begins, as a position in the batch's bytes; 0 where it
+ * has none. Undefined when none has, which one search through the bytes tells: a fast one where the name begins with a
+ * byte that is rare in logs.
+ */
+export function memberValues(batch: Batch, name: string): Uint32Array | undefined {
   // Without the quote before it: searches run from first byte to first byte, and JSON is full of quotes.
   const needle = Buffer.from(`${name}"`);
   const { bytes, offsets, count } = batch;
-  let flags: Uint8Array | undefined;
+  let values: Uint32Array | undefined;
   let record = 0;
   for (let hit = bytes.indexOf(needle); hit >= 0; ) {
     while (offsets[record + 1]! <= hit) record++;
     let from = hit + 1;
-    if (isMember(bytes, offsets[record]!, hit - 1, needle.length + 1)) {
-      flags ??= new Uint8Array(count);
-      flags[record] = 1;
-      from = offsets[record + 1]!;
+    if (isMember(bytes, offsets[record]!, hit - 1)) {
+      const colonAt = afterSpace(bytes, hit + needle.length, bytes.length);
+      if (bytes[colonAt] === colon) {
+        values ??= new Uint32Array(count);
+        values[record] = afterSpace(bytes, colonAt + 1, bytes.length);
+        from = offsets[record + 1]!;
+      }
     }
     hit = bytes.indexOf(needle, from);
   }
-  return flags;
+  return values;
 }
 
-/** Whether a quote at `hit` begins a name of the object that starts at `start`, and not text or a deeper name. */
-function isMember(bytes: Buffer, start: number, hit: number, length: number): boolean {
+/** Whether a quote at `hit` begins text of the object that starts at `start`, and not inside other text or deeper. */
+function isMember(bytes: Buffer, start: number, hit: number): boolean {
   if (bytes[hit] !== quote) return false;
   let depth = 0;
   for (let at = start; at < hit; at++) {
     const byte = bytes[at];
     if (byte === quote) {
-      at = endOfString(bytes, at);
-      if (at > hit) return false;
+      at = afterString(bytes, at, bytes.length) - 1;
+      if (at < 0 || at > hit) return false;
     } else if (byte === open || byte === openList) depth++;
     else if (byte === close || byte === closeList) depth--;
   }
-  return depth === 1 && bytes[afterSpace(bytes, hit + length, bytes.length)] === colon;
-}
-
-/** The position of the quote that ends the string which begins at `at`. */
-function endOfString(bytes: Buffer, at: number): number {
-  for (let i = at + 1; i < bytes.length; i++) {
-    if (bytes[i] === backslash) i++;
-    else if (bytes[i] === quote) return i;
-  }
-  return bytes.length;
-}
-
-function afterSpace(bytes: Buffer, from: number, to: number): number {
-  let at = from;
-  while (at < to && (bytes[at] === 0x20 || bytes[at] === 0x09 || bytes[at] === 0x0d)) at++;
-  return at;
+  return depth === 1;
 }

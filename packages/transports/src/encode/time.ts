@@ -1,5 +1,5 @@
-// Times as text, digit by digit into the writer: ISO 8601, and decimal seconds.
-// In: milliseconds since the epoch. Out: UTF-8 bytes. The part up to the second is kept from one record to the next,
+// Times, digit by digit into the writer: ISO 8601, decimal seconds, nanoseconds.
+// In: milliseconds since the epoch. Out: bytes. The part up to the second is kept from one record to the next,
 // since neighbours share it; that memory never shows in what is written.
 
 import type { ByteWriter } from './byte-writer.js';
@@ -70,6 +70,38 @@ export function writeDecimal(writer: ByteWriter, value: number): void {
     rest = next;
   }
   writer.length = start + digits;
+}
+
+/** Writes nanoseconds since the epoch as a decimal number, which exceeds what a JavaScript number holds exactly. */
+export function writeNanos(writer: ByteWriter, ms: number, nanos: number): void {
+  const whole = plainMs(ms);
+  if (whole === 0) {
+    writeDecimal(writer, nanos);
+    return;
+  }
+  writeDecimal(writer, whole);
+  for (let bound = 100_000; bound > 1 && nanos < bound; bound /= 10) writer.byte(zero);
+  writeDecimal(writer, nanos);
+}
+
+/** Nanoseconds since the epoch as 64 bits, lowest byte first, into the eight bytes at `at`. */
+export function putNanos64(buffer: Buffer, at: number, ms: number, nanos: number): void {
+  const whole = plainMs(ms);
+  // In two parts, each exact: ms * 10^6 = upper * 2^16 + lower.
+  const msLow = whole % 65_536;
+  const upper = ((whole - msLow) / 65_536) * 1_000_000;
+  const lower = (upper % 65_536) * 65_536 + msLow * 1_000_000 + nanos;
+  const low = lower % 4_294_967_296;
+  const high = Math.floor(upper / 65_536) + (lower - low) / 4_294_967_296;
+  put32(buffer, at, low);
+  put32(buffer, at + 4, high);
+}
+
+function put32(buffer: Buffer, at: number, value: number): void {
+  buffer[at] = value;
+  buffer[at + 1] = value >>> 8;
+  buffer[at + 2] = value >>> 16;
+  buffer[at + 3] = value >>> 24;
 }
 
 function thousandths(buffer: Buffer, at: number, rest: number): void {
