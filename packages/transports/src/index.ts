@@ -1,5 +1,6 @@
 // The public API of @spillway/transports, one screen.
 
+export { type ClickhouseOptions, clickhouse } from './clickhouse.js';
 export { type ElasticsearchOptions, elasticsearch } from './elasticsearch.js';
 export { type HttpTransportOptions, http } from './http.js';
 export { type KafkaOptions, kafka } from './kafka.js';

@@ -3,6 +3,7 @@
 
 import type { AnyTransport, OptionDoc, Schema } from '@spillway/core';
 import { describe } from '@spillway/core';
+import { clickhouse, clickhouseOptions, clickhouseTraits } from './clickhouse.js';
 import { elasticsearch, elasticsearchOptions, elasticsearchTraits } from './elasticsearch.js';
 import { http, httpOptions, httpTraits } from './http.js';
 import { kafka, kafkaOptions, kafkaTraits } from './kafka.js';
@@ -30,6 +31,7 @@ function entry<O>(factory: (options: O) => AnyTransport, schema: Schema<unknown>
 
 /** Name → transport. */
 export const registry: Readonly<Record<string, TransportEntry>> = {
+  clickhouse: entry(clickhouse, clickhouseOptions, clickhouseTraits),
   elasticsearch: entry(elasticsearch, elasticsearchOptions, elasticsearchTraits),
   http: entry(http, httpOptions, httpTraits),
   kafka: entry(kafka, kafkaOptions, kafkaTraits),
