@@ -14,7 +14,9 @@ const logs = pipeline(http({ url }), {
   retry: { attempts: 2, minMs: 1, maxMs: 5 },
   breaker: { failures: 2, cooldownMs: 20 },
   send: { timeoutMs: 2000, compression: 'gzip' },
-  spool: { directory, durability, minFreeBytes: 0, spillAfterMs: 0 },
+  // Only the last process takes over what the others left: a batch that five processes died with is taken for the
+  // cause, and goes to the dead letters.
+  spool: { directory, durability, minFreeBytes: 0, spillAfterMs: 0, adopt: task === 'drain' },
 });
 
 let next = 0;
