@@ -10,6 +10,7 @@ import { kafka, kafkaOptions, kafkaTraits } from './kafka.js';
 import { loki, lokiOptions, lokiTraits } from './loki.js';
 import { otlp, otlpOptions, otlpTraits } from './otlp.js';
 import { redis, redisOptions, redisTraits } from './redis.js';
+import { s3, s3Options, s3Traits } from './s3.js';
 import { stdout, stdoutOptions, stdoutTraits } from './stdout.js';
 import { syslog, syslogOptions, syslogTraits } from './syslog.js';
 import type { Traits } from './traits.js';
@@ -38,6 +39,7 @@ export const registry: Readonly<Record<string, TransportEntry>> = {
   loki: entry(loki, lokiOptions, lokiTraits),
   otlp: entry(otlp, otlpOptions, otlpTraits),
   redis: entry(redis, redisOptions, redisTraits),
+  s3: entry(s3, s3Options, s3Traits),
   stdout: entry(stdout, stdoutOptions, stdoutTraits),
   syslog: entry(syslog, syslogOptions, syslogTraits),
   victorialogs: entry(victorialogs, victorialogsOptions, victorialogsTraits),
