@@ -124,7 +124,7 @@ export class ProtobufEncoder {
     writeShort(writer, severity);
     if (hasTrace) writeId(writer, traceIdTag, traces.traceId);
     if (hasSpan) writeId(writer, spanIdTag, traces.spanId);
-    if (flags !== undefined) writeShort(writer, [flagsTag, flags, 0, 0, 0]);
+    if (flags !== undefined) writeShort(writer, Buffer.from([flagsTag, flags, 0, 0, 0]));
     writer.byte(bodyTag);
     writer.varint(value);
     writer.byte(stringValueTag);
@@ -150,8 +150,10 @@ export class ProtobufEncoder {
     const severity = severityNumber(batch.levels[i]!);
     if (fields.fields()) {
       writer.length = fields.length;
-      if (fields.levelWritten) writeShort(writer, [severityNumberTag, severity]);
-      else writeShort(writer, severities[severity]!);
+      if (fields.levelWritten) {
+        writer.byte(severityNumberTag);
+        writer.byte(severity);
+      } else writeShort(writer, severities[severity]!);
     } else {
       // No JSON object after all: it travels as text.
       writeShort(writer, severities[severity]!);
@@ -186,7 +188,7 @@ function writeId(writer: ByteWriter, tag: number, id: Uint8Array): void {
 }
 
 /** A few bytes: a loop is faster than a view and a copy of it. */
-function writeShort(writer: ByteWriter, bytes: ArrayLike<number>): void {
+function writeShort(writer: ByteWriter, bytes: Uint8Array): void {
   writer.reserve(bytes.length);
   const { buffer, length: at } = writer;
   for (let n = 0; n < bytes.length; n++) buffer[at + n] = bytes[n]!;

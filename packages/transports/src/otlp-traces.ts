@@ -1,9 +1,13 @@
 // Trace and span ids of lines that are not walked through: found by one search through a batch.
-// In: a batch. Out: for each record its ids, as bytes, where it has them at its top level.
+// In: a batch. Out: for each record its ids, as bytes, where it has them at its top level: `trace_id`, and right after
+// it, as everybody writes them, `span_id` and `trace_flags`.
 
 import type { Batch } from '@spillway/core';
 import { memberValues } from './encode/members.js';
-import { readFlags, readId } from './otlp-fields.js';
+import { readFlags, readId, spells } from './otlp-fields.js';
+
+const spanHead = Buffer.from(',"span_id":');
+const flagsHead = Buffer.from(',"trace_flags":');
 
 /** Reads the ids of one record after the other. */
 export class Traces {
@@ -14,25 +18,26 @@ export class Traces {
   flags: number | undefined;
   readonly #bytes: Buffer;
   readonly #traceIds: Uint32Array | undefined;
-  readonly #spanIds: Uint32Array | undefined;
-  readonly #flags: Uint32Array | undefined;
 
   constructor(batch: Batch) {
     this.#bytes = batch.bytes;
-    this.#traceIds = memberValues(batch, 'trace_id');
-    // Spans are parts of traces: where there is no trace, two searches are saved.
-    if (!this.#traceIds) return;
-    this.#spanIds = memberValues(batch, 'span_id');
-    this.#flags = memberValues(batch, 'trace_flags');
+    this.#traceIds = memberValues(batch, 'trace_id', 'trace'.length);
   }
 
   /** Reads record `i`. */
   read(i: number): void {
-    const traceAt = this.#traceIds?.[i];
-    const spanAt = this.#spanIds?.[i];
-    const flagsAt = this.#flags?.[i];
-    this.hasTrace = !!traceAt && readId(this.#bytes, traceAt, this.traceId);
-    this.hasSpan = !!spanAt && readId(this.#bytes, spanAt, this.spanId);
-    this.flags = flagsAt ? readFlags(this.#bytes, flagsAt) : undefined;
+    this.hasTrace = this.hasSpan = false;
+    this.flags = undefined;
+    const bytes = this.#bytes;
+    let at = this.#traceIds?.[i];
+    if (!at || !readId(bytes, at, this.traceId)) return;
+    this.hasTrace = true;
+    at += 2 + 2 * this.traceId.length;
+    if (!spells(bytes, at, spanHead)) return;
+    at += spanHead.length;
+    this.hasSpan = readId(bytes, at, this.spanId);
+    if (!this.hasSpan) return;
+    at += 2 + 2 * this.spanId.length;
+    if (spells(bytes, at, flagsHead)) this.flags = readFlags(bytes, at + flagsHead.length);
   }
 }

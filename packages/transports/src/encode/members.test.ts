@@ -2,7 +2,7 @@ import { batchOf, logLine } from '@spillway/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LineWriter } from './line-writer.js';
-import { recordsWith, writeMembers } from './members.js';
+import { memberValues, recordsWith, writeMembers } from './members.js';
 
 function spliced(line: string): string {
   const batch = batchOf([line]);
@@ -51,6 +51,16 @@ describe('a member of a name', () => {
     ).toBeUndefined();
     expect(flagsOf('{"b":{"at":1},"at":2}', '{"b":"x\\\\","at":1}', '{"b":"}}","at":1}')).toEqual([1, 1, 1]);
     expect(flagsOf('{"b":"\\"at\\":1"}', '{"b":"{\\"at\\":1}","c":1}')).toBeUndefined();
+  });
+
+  it('is found by any of its bytes, and its value with it', () => {
+    const batch = batchOf(['{"trace_id":"a"}', '{"span_id":1,"x":"trace_id"}', '{"b":{"trace_id":2},"trace_id" : 3}']);
+    for (const rare of [0, 5, 7]) {
+      const values = [...memberValues(batch, 'trace_id', rare)!];
+      expect(values.map((at) => batch.bytes.toString('utf8', at, at + 1))).toEqual(['"', '{', '3']);
+      expect(values[1]).toBe(0);
+    }
+    expect(memberValues(batch, 'trace_i', 5)).toBeUndefined();
   });
 
   it('is found exactly where the parsed object has it', () => {

@@ -40,19 +40,20 @@ export function recordsWith(batch: Batch, name: string): Uint8Array | undefined 
 
 /**
  * Where the value of a record's top-level member of that name begins, as a position in the batch's bytes; 0 where it
- * has none. Undefined when none has, which one search through the bytes tells: a fast one where the name begins with a
- * byte that is rare in logs.
+ * has none. Undefined when none has, which one search through the bytes tells: a fast one where it begins with a byte
+ * that is rare in logs. `rare` is the position of such a byte in the name.
  */
-export function memberValues(batch: Batch, name: string): Uint32Array | undefined {
-  // Without the quote before it: searches run from first byte to first byte, and JSON is full of quotes.
-  const needle = Buffer.from(`${name}"`);
+export function memberValues(batch: Batch, name: string, rare = 0): Uint32Array | undefined {
+  // Without what is before it: searches run from first byte to first byte, and JSON is full of quotes.
+  const needle = Buffer.from(`${name.slice(rare)}"`);
+  const head = Buffer.from(`"${name.slice(0, rare)}`);
   const { bytes, offsets, count } = batch;
   let values: Uint32Array | undefined;
   let record = 0;
   for (let hit = bytes.indexOf(needle); hit >= 0; ) {
     while (offsets[record + 1]! <= hit) record++;
     let from = hit + 1;
-    if (isMember(bytes, offsets[record]!, hit - 1)) {
+    if (isMember(bytes, offsets[record]!, hit - head.length, head)) {
       const colonAt = afterSpace(bytes, hit + needle.length, bytes.length);
       if (bytes[colonAt] === colon) {
         values ??= new Uint32Array(count);
@@ -65,9 +66,9 @@ export function memberValues(batch: Batch, name: string): Uint32Array | undefine
   return values;
 }
 
-/** Whether a quote at `hit` begins text of the object that starts at `start`, and not inside other text or deeper. */
-function isMember(bytes: Buffer, start: number, hit: number): boolean {
-  if (bytes[hit] !== quote) return false;
+/** Whether text that begins with `head` at `hit` is of the object that starts at `start`, not inside other text or deeper. */
+function isMember(bytes: Buffer, start: number, hit: number, head: Buffer): boolean {
+  for (let i = 0; i < head.length; i++) if (bytes[hit + i] !== head[i]) return false;
   let depth = 0;
   for (let at = start; at < hit; at++) {
     const byte = bytes[at];

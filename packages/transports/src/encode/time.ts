@@ -87,14 +87,14 @@ export function writeNanos(writer: ByteWriter, ms: number, nanos: number): void 
 /** Nanoseconds since the epoch as 64 bits, lowest byte first, into the eight bytes at `at`. */
 export function putNanos64(buffer: Buffer, at: number, ms: number, nanos: number): void {
   const whole = plainMs(ms);
-  // In two parts, each exact: ms * 10^6 = upper * 2^16 + lower.
-  const msLow = whole % 65_536;
-  const upper = ((whole - msLow) / 65_536) * 1_000_000;
-  const lower = (upper % 65_536) * 65_536 + msLow * 1_000_000 + nanos;
-  const low = lower % 4_294_967_296;
-  const high = Math.floor(upper / 65_536) + (lower - low) / 4_294_967_296;
-  put32(buffer, at, low);
-  put32(buffer, at + 4, high);
+  // In two parts, each exact: ms * 10^6 = upper * 2^16 + lower. Divisions, as a remainder of doubles is slow.
+  const msHigh = Math.floor(whole / 65_536);
+  const upper = msHigh * 1_000_000;
+  const upperHigh = Math.floor(upper / 65_536);
+  const lower = (upper - upperHigh * 65_536) * 65_536 + (whole - msHigh * 65_536) * 1_000_000 + nanos;
+  const carry = Math.floor(lower / 4_294_967_296);
+  put32(buffer, at, lower - carry * 4_294_967_296);
+  put32(buffer, at + 4, upperHigh + carry);
 }
 
 function put32(buffer: Buffer, at: number, value: number): void {
