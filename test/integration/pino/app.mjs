@@ -219,7 +219,9 @@ const scenarios = {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
     delay.disable();
-    const [during] = await stats(transport);
+    // The last lines may still be on their way between the threads when the worker hears the question.
+    let [during] = await stats(transport);
+    while (during.accepted.records < records) [during] = await stats(transport);
     tell({ during, worstBlockMs: delay.max / 1e6, maxRssMb: process.resourceUsage().maxRSS / 1024 });
     stayAlive();
     process.once('message', async () => {
