@@ -66,3 +66,17 @@ it.each(troubles)('a destination that %s', async (_, mode) => {
   expect((await target.stats()).records).toBeGreaterThanOrEqual(after.acked.records);
   expect((await app.ended).code).toBe(0);
 });
+
+it("with `whenFull: 'block'` and a thread of its own, a slow destination slows the log call and loses nothing", async () => {
+  await target.mode({ kind: 'slow', ms: 10 });
+  const records = 100_000;
+  const options = {
+    to: ['http', { url: `${target.url}/logs` }],
+    worker: true,
+    queue: { maxBytes: '256kb', whenFull: 'block' },
+    batch: { maxBytes: '128kb' },
+    close: { deadlineMs: 60_000 },
+  };
+  expect(await launch('in process, ends by itself', options, { records }).ended).toMatchObject({ code: 0, stderr: '' });
+  expect(await target.received(records, 10_000)).toMatchObject({ unique: records, duplicates: 0 });
+});

@@ -3,9 +3,9 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Stats } from '@spillway/pino';
+import type { FlushReport, Stats } from '@spillway/pino';
 import { type RecordingServer, recordingServer } from '@spillway/testing';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { launch } from './pino/launch.js';
 
 let server: RecordingServer;
@@ -13,7 +13,10 @@ let server: RecordingServer;
 beforeEach(async () => {
   server = await recordingServer();
 });
-afterEach(() => server.close());
+afterEach(() => {
+  vi.unstubAllEnvs();
+  return server.close();
+});
 
 const http = (path = '/logs') => ({ to: ['http', { url: server.url + path }] });
 
@@ -33,6 +36,7 @@ describe('options', () => {
     ['an unknown key', { ...{ bacth: {} } }, 'Unknown option `bacth`: did you mean `batch`?'],
     ['a wrong unit', { batch: { lingerMs: '1s' } }, 'Expected `batch.lingerMs` to be a number of milliseconds'],
     ['a size that is none', { queue: { maxBytes: '32 mib' } }, "such as '512kb' or '32mb'"],
+    ['a wait that pino does not do', { queue: { whenFull: 'block' } }, 'worker: true'],
     ['an unknown transport', { to: ['lokki', {}] }, 'loki'],
     ['a missing URL', { to: ['http', {}] }, 'url'],
     ['no destination', { to: undefined }, "Expected `to` to be a transport's name and its options"],
@@ -112,5 +116,20 @@ describe('stats', () => {
 
   it('are refused once the worker has ended', async () => {
     expect(await launch('asks for stats after the end', http()).told()).toBe('the worker has ended');
+  });
+});
+
+describe('flush', () => {
+  it('resolves when everything is delivered, and says so', async () => {
+    const [report] = await launch('flushes and reports', http()).told<FlushReport[]>();
+    expect(report).toMatchObject({ settled: true, stats: { acked: { records: 1000 } } });
+  });
+
+  it('says what is still waiting when the time is up', async () => {
+    server.script({ hang: true });
+    vi.stubEnv('TIMEOUT_MS', '300');
+    const app = launch('flushes and reports', { ...http(), close: { deadlineMs: 300 }, warnings: 'off' });
+    const [report] = await app.told<FlushReport[]>();
+    expect(report).toMatchObject({ settled: false, stats: { accepted: { records: 1000 }, acked: { records: 0 } } });
   });
 });

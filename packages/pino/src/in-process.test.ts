@@ -1,39 +1,21 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { Batch } from '@spillway/core';
+import { scriptedDestination } from '@spillway/testing';
 import pino from 'pino';
 import { expect, it } from 'vitest';
 import { spillway } from './in-process.js';
 import type { StreamOptions } from './options.js';
 
-/** A destination in memory that keeps every batch, or never answers. */
-function destination({ answers = true } = {}) {
-  const batches: Batch[] = [];
-  const transport = {
-    name: 'memory',
-    destination: 'this process',
-    limits: { maxBytes: 2 ** 20, maxRecords: 10_000, maxRecordBytes: 2 ** 18, overheadBytes: 0 },
-    idempotency: 'none' as const,
-    encode: (batch: Batch) => batch,
-    sizeOf: (wire: Batch) => wire.bytes.length,
-    classify: () => ({ outcome: 'ack' as const }),
-    open: () => ({
-      async send(wire: Batch, signal: AbortSignal) {
-        if (!answers) await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
-        batches.push(wire);
-      },
-      async close() {},
-    }),
-  };
+/** A destination in memory, and what it has: fields of the lines, and level and time as the pipeline read them. */
+function destination() {
+  const scripted = scriptedDestination();
   const records = () =>
-    batches.flatMap((batch) =>
-      Array.from({ length: batch.count }, (_, i) => ({
-        ...(batch.fields(i) as { level: number | string; msg: string; i?: number }),
-        readLevel: batch.levels[i],
-        readTime: batch.times[i],
-      })),
-    );
-  return { to: transport, records };
+    scripted.stored.map(({ line, level, time }) => ({
+      ...(JSON.parse(line) as { level: number | string; msg: string; i?: number }),
+      readLevel: level,
+      readTime: time,
+    }));
+  return { to: scripted.transport, behave: scripted.behave, records };
 }
 
 it('delivers what pino logged, in order, once closed', async () => {
@@ -90,7 +72,8 @@ it.each([
 });
 
 it('counts what is still buffered, and is bounded while the destination hangs', async () => {
-  const { to } = destination({ answers: false });
+  const { to, behave } = destination();
+  behave(() => ({ kind: 'hang' }));
   const stream = spillway({ to, queue: { maxBytes: '128kb' }, close: { deadlineMs: 10 }, warnings: 'off' });
   const log = pino(stream);
   for (let i = 0; i < 5000; i++) log.info({ i }, 'hello');

@@ -7,7 +7,7 @@ import { pipeline, SpillwayError, type Stats, settle } from '@spillway/core';
 import { resolveTransport } from '@spillway/transports';
 import { type Departure, onDeparture } from './departure.js';
 import { Relay } from './hand-over/relay.js';
-import { type Plan, planStream, type StreamOptions } from './options.js';
+import { type Plan, planStream, refuseBlock, type StreamOptions } from './options.js';
 import { PipelineStream, type Shipper } from './pipeline-stream.js';
 import { closeOnSignal } from './signals.js';
 
@@ -84,7 +84,8 @@ export class InProcessStream extends PipelineStream implements Departure {
 }
 
 /** A pipeline here, or one in another thread, whose options are checked here first, so that errors are thrown here. */
-function shipper({ to, pipeline: options, worker }: Plan, given: StreamOptions): Shipper {
+function shipper({ to, pipeline: options, worker, blocks }: Plan, given: StreamOptions): Shipper {
+  if (blocks && !worker) refuseBlock();
   const transport = resolveTransport(to);
   if (!worker) return pipeline(transport, options);
   const { close } = settle(options, transport);

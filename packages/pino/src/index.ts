@@ -4,5 +4,5 @@ export type { FlushReport, Stats } from '@spillway/core';
 export { type InProcessStream, spillway } from './in-process.js';
 export type { StreamOptions, TargetOptions } from './options.js';
 export { type Closable, closeOnSignal } from './signals.js';
-export { stats, type WorkerTransport } from './worker-stats.js';
+export { flush, stats, type WorkerTransport } from './worker-questions.js';
 export { default } from './worker-target.js';

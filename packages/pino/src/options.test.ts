@@ -1,4 +1,5 @@
 import { afterEach, expect, it, vi } from 'vitest';
+import { spillway } from './in-process.js';
 import { planStream, planTarget } from './options.js';
 
 const to = ['http', { url: 'http://127.0.0.1:1' }] as const;
@@ -11,6 +12,7 @@ it('splits the options and ignores what pino adds', () => {
     pipeline: { batch: { lingerMs: 5 } },
     shutdown: 'manual',
     worker: false,
+    blocks: false,
   });
 });
 
@@ -26,6 +28,13 @@ it('says which key was meant', () => {
 it('refuses a deadline longer than pino waits for a worker', () => {
   expect(() => planTarget({ to, close: { deadlineMs: 9001 } })).toThrow('`close.deadlineMs` to be at most 9000');
   expect(planStream({ to, close: { deadlineMs: 60_000 } }).pipeline.close).toEqual({ deadlineMs: 60_000 });
+});
+
+it('refuses to block where pino would not wait', () => {
+  const queue = { whenFull: 'block' } as const;
+  expect(() => planTarget({ to, queue })).toThrow("Expected `queue.whenFull` to be 'dropOldest' | 'dropNewest'");
+  expect(() => spillway({ to, queue })).toThrow('worker: true');
+  expect(planStream({ to, queue, worker: true }).blocks).toBe(true);
 });
 
 it('lets the environment have the last word', () => {

@@ -66,6 +66,8 @@ export interface Plan {
   readonly pipeline: PipelineInput;
   readonly shutdown: 'auto' | 'manual';
   readonly worker: boolean;
+  /** Whether the writer is to wait when the queue is full. */
+  readonly blocks: boolean;
 }
 
 /** Reads the options of the worker target.
@@ -75,7 +77,8 @@ export function planTarget(input: unknown): Plan {
   // Beside ours there is what pino and thread-stream add.
   const { pinoWillSendConfig: _, $context: __, ...own } = (input ?? {}) as Record<string, unknown>;
   const options = gatherOptions(own, Object.keys(targetOptions.fields));
-  const { close } = parseOptions(targetOptions, options);
+  const { close, queue } = parseOptions(targetOptions, options);
+  if (queue.whenFull === 'block') refuseBlock();
   if (close.deadlineMs > MAX_WORKER_DEADLINE_MS) {
     throw new SpillwayError(
       'SPILLWAY_OPTIONS_INVALID',
@@ -91,11 +94,23 @@ export function planTarget(input: unknown): Plan {
  */
 export function planStream(input: StreamOptions): Plan {
   const options = gatherOptions({ ...input }, Object.keys(streamOptions.fields));
-  const { shutdown, worker } = parseOptions(streamOptions, options);
-  return { ...split(options), shutdown, worker };
+  const { shutdown, worker, queue } = parseOptions(streamOptions, options);
+  return { ...split(options), shutdown, worker, blocks: queue.whenFull === 'block' };
+}
+
+/** pino does not wait for a stream: it would collect the records in the application's memory, hundreds of megabytes,
+ * and then end a worker that keeps it waiting for ten seconds.
+ * @throws SpillwayError `SPILLWAY_OPTIONS_INVALID`
+ */
+export function refuseBlock(): never {
+  throw new SpillwayError(
+    'SPILLWAY_OPTIONS_INVALID',
+    "Expected `queue.whenFull` to be 'dropOldest' | 'dropNewest', got 'block' (string): pino does not wait here. " +
+      'With `pino(spillway({ …, worker: true }))` it does',
+  );
 }
 
 function split(all: Record<string, unknown>): Plan {
   const { to, shutdown: _, worker: __, ...pipeline } = all;
-  return { to: to as TransportTarget, shutdown: 'manual', worker: false, pipeline };
+  return { to: to as TransportTarget, shutdown: 'manual', worker: false, blocks: false, pipeline };
 }

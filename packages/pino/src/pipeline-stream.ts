@@ -50,6 +50,11 @@ export class PipelineStream extends Writable {
     this.pipeline.flush().then(() => callback?.());
   }
 
+  /** Sends what was written so far and tells what became of it within the time. */
+  report(timeoutMs: number): Promise<FlushReport> {
+    return this.pipeline.flush({ timeoutMs });
+  }
+
   /** Delivers what can be delivered within the close deadline; resolves with what became of everything. */
   close(): Promise<FlushReport> {
     this.end();

@@ -1,5 +1,5 @@
 // The worker target: what `pino.transport({ target: '@spillway/pino', options })` runs in its thread.
-// In: options, pino's configuration message, chunks of lines from thread-stream. Out: a stream, and stats on request.
+// In: options, pino's configuration message, chunks of lines from thread-stream. Out: a stream, and answers.
 // Lines pass as they are: nothing here splits or parses them. What is wrong with the options is thrown, and reaches
 // the application as an 'error' event of its transport.
 
@@ -8,7 +8,7 @@ import { pipeline, SpillwayError } from '@spillway/core';
 import { loadTransport } from '@spillway/transports';
 import { planTarget, type TargetOptions } from './options.js';
 import { PipelineStream } from './pipeline-stream.js';
-import { answerStats } from './worker-stats.js';
+import { answerQuestions } from './worker-questions.js';
 
 /** Longest that the start waits for pino's configuration. It was sent before the first line, so it is usually here. */
 const CONFIG_WAIT_MS = 250;
@@ -26,7 +26,7 @@ export default async function target(options: TargetOptions): Promise<PipelineSt
     const plan = planTarget(options);
     const stream = new PipelineStream(pipeline(await loadTransport(plan.to), plan.pipeline));
     if (parentPort) {
-      answerStats(parentPort, stream);
+      answerQuestions(stream);
       await pinoConfigured(parentPort, stream);
     }
     return stream;

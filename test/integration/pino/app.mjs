@@ -1,7 +1,7 @@
 // An application under test: `node app.mjs <scenario>`, options of Spillway as JSON in the environment variable OPTIONS.
 // Numbered records go through the worker target, or, in the scenarios "in process …", through the stream.
 
-import { closeOnSignal, spillway, stats } from '@spillway/pino';
+import { closeOnSignal, flush, spillway, stats } from '@spillway/pino';
 import pino from 'pino';
 
 const options = JSON.parse(process.env.OPTIONS);
@@ -91,6 +91,12 @@ const scenarios = {
     burst(log);
     await flushed(log);
     tell(await stats(transport));
+  },
+  async 'flushes and reports'() {
+    const { transport, log } = worker();
+    burst(log);
+    tell(await flush(transport, { timeoutMs: Number(process.env.TIMEOUT_MS ?? 10_000) }));
+    process.exit(0);
   },
   async 'asks for stats after the end'() {
     const { transport, log } = worker();

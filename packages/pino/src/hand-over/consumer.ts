@@ -12,8 +12,13 @@ export function takeAll(reader: RingReader, pipeline: Pipeline): void {
 /** Moves bytes from the ring to the pipeline until the end. */
 export async function consume(reader: RingReader, pipeline: Pipeline): Promise<FlushReport> {
   for (;;) {
-    // Between pieces the event loop turns, so that what was sealed is sent.
-    while (reader.read((bytes) => pipeline.write(bytes))) await new Promise((turned) => setImmediate(turned));
+    let room = true;
+    const take = (bytes: Buffer) => {
+      room = pipeline.write(bytes);
+    };
+    // Between pieces the event loop turns, so that what was sealed is sent. With `whenFull: 'block'` there may be no
+    // room: then the ring fills too, and the log call waits.
+    while (reader.read(take)) await (room ? new Promise((turned) => setImmediate(turned)) : pipeline.drained());
     if (reader.ended) break;
     await reader.sleep();
   }
