@@ -3,7 +3,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { recordError } from './context/current.js';
-import { attach, bindBody, type LoggedRequest, type Marked, nodeReader, opened } from './node-request.js';
+import { bindBody, dress, type LoggedRequest, type Marked, nodeReader, opened } from './node-request.js';
 import type { ExchangeReader } from './request/exchange.js';
 import type { RequestLogOptions } from './request/options.js';
 import { RequestLog } from './request/request-log.js';
@@ -58,8 +58,7 @@ export function requestLog(
     const raw = { req, res };
     const context = opened(log, raw, raw);
     if (context === undefined) return next();
-    Object.assign(req, { id: context.requestId });
-    attach(req, log);
+    dress(req, context, log);
     bindBody(req, context);
     storage.run(context, next);
   };

@@ -2,7 +2,7 @@
 import fastify5, { type FastifyInstance, LogController } from 'fastify';
 import fastify4 from 'fastify4';
 import { describe, expect, it, vi } from 'vitest';
-import { requestLog } from './fastify.js';
+import { childLoggerFactory, requestLog } from './fastify.js';
 import { adapterSuite, type StartOptions } from './test-kit/adapter-suite.js';
 import { pinoLines } from './test-kit/lines.js';
 
@@ -66,6 +66,34 @@ describe('Fastify', () => {
     expect(answer.json()).toEqual({ id: 'own-1' });
     expect(answer.headers['x-request-id']).toBe('own-1');
     expect(lines.with('here')).toMatchObject([{ request_id: 'own-1' }]);
+    await app.close();
+  });
+
+  it('gives request.log the context wherever it is used, with our factory of child loggers', async () => {
+    const { lines, logger } = pinoLines();
+    const app = fastify5({
+      loggerInstance: logger,
+      logController: new LogController({ disableRequestLogging: true }),
+      childLoggerFactory,
+    });
+    await app.register(requestLog, { logger });
+    const later: (() => void)[] = [];
+    app.get('/', { logLevel: 'debug' }, async (request) => {
+      later.push(() => request.log.debug('later'));
+      return 'ok';
+    });
+    app.get('/plain', async (request) => {
+      later.push(() => request.log.info('plain later'));
+      return 'ok';
+    });
+    await app.inject({ url: '/', headers: { 'x-request-id': 'a' } });
+    await app.inject({ url: '/plain', headers: { 'x-request-id': 'b' } });
+    for (const log of later) log();
+    app.log.info('of no request');
+    expect(lines.with('later')).toMatchObject([{ level: 20, request_id: 'a' }]);
+    expect(lines.with('plain later')).toMatchObject([{ request_id: 'b' }]);
+    expect(lines.with('of no request')[0]).not.toHaveProperty('request_id');
+    expect(lines.raw.join()).not.toContain('reqId');
     await app.close();
   });
 

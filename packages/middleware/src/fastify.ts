@@ -4,7 +4,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { RequestContext } from './context/request-context.js';
-import { type Marked, nodeReader, opened } from './node-request.js';
+import { bindBody, type Marked, nodeReader, opened } from './node-request.js';
 import type { ExchangeReader } from './request/exchange.js';
 import type { RequestLogOptions } from './request/options.js';
 import { RequestLog } from './request/request-log.js';
@@ -63,13 +63,9 @@ function register(fastify: FastifyInstance, options: FastifyRequestLogOptions, d
     });
     if (context === undefined) return next();
     request.id = context.requestId!;
+    if (Object.hasOwn(request.log, CONTEXT)) (request.log as Marked)[CONTEXT] = context;
+    bindBody(raw.req, context);
     storage.run(context, next);
-  });
-  // Between the two hooks Fastify reads the body in listeners of the connection, outside of the context.
-  fastify.addHook('preValidation', (request, _reply, next) => {
-    const context = contextOf(request);
-    if (context === undefined || storage.getStore()?.root === context) next();
-    else storage.run(context, next);
   });
   fastify.addHook('onError', (request, _reply, error: FastifyError, next) => {
     const context = contextOf(request);
@@ -108,11 +104,24 @@ function isControlled(fastify: FastifyInstance): boolean {
 }
 
 /**
+ * Makes Fastify's loggers of requests for the `childLoggerFactory` of its options: without a real child, which costs more than
+ * a line, and without a `reqId` beside our `request_id`. Such a logger has the context of its request wherever it is used.
+ */
+export function childLoggerFactory<Logger extends object>(logger: Logger, _bindings: object, options: object): Logger {
+  const { child } = logger as { child?(bindings: object, options: object): Logger };
+  const own =
+    typeof child === 'function' && Object.keys(options).length > 0
+      ? child.call(logger, {}, options)
+      : (Object.create(logger) as Logger);
+  return Object.assign(own, { [CONTEXT]: undefined });
+}
+
+/**
  * Plugin for Fastify; register it before all other.
  *
  * Give Fastify the same logger and let it log no requests of its own: `request.log` then carries the context too.
  * @example
- * const app = fastify({ loggerInstance: logger, disableRequestLogging: true })
+ * const app = fastify({ loggerInstance: logger, childLoggerFactory, disableRequestLogging: true })
  * await app.register(requestLog, { logger })
  */
 export const requestLog: typeof register = Object.assign(register, {

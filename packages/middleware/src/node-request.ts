@@ -24,11 +24,6 @@ export interface LoggedRequest {
   readonly log: RequestLogger;
 }
 
-const OWNER = Symbol.for('@spillway/middleware:owner:1');
-const BYTES_BEFORE = Symbol('bytesBefore');
-
-type Tracked = IncomingMessage & Marked & { [BYTES_BEFORE]?: number; [OWNER]?: RequestLog<never, never> };
-
 /** Reads requests of node:http. */
 export const nodeReader: ExchangeReader<IncomingMessage, ServerResponse> = {
   method: (req) => req.method ?? '',
@@ -51,14 +46,24 @@ export const nodeReader: ExchangeReader<IncomingMessage, ServerResponse> = {
 /** By its length header where the body was sent in full, else by what its socket took for it. */
 function bodyBytes(req: IncomingMessage, res: ServerResponse, aborted: boolean): number | undefined {
   if (req.method === 'HEAD' || res.statusCode === 304 || res.statusCode === 204) return 0;
-  const length = aborted ? undefined : res.getHeader('content-length');
-  if (length !== undefined) return Number(length);
-  const before = (req as Tracked)[BYTES_BEFORE];
-  const written = req.socket?.bytesWritten;
   // Node keeps the text of the response's head here; without it there is no telling the body from it.
   const head = (res as { _header?: unknown })._header;
+  const length = aborted ? undefined : (res.getHeader('content-length') ?? lengthIn(head));
+  if (length !== undefined) return Number(length);
+  const before = (req as Marked)[CONTEXT]?.sentBefore;
+  const written = req.socket?.bytesWritten;
   if (before === undefined || written === undefined || req.httpVersionMajor !== 1) return undefined;
   return typeof head === 'string' ? Math.max(0, written - before - head.length) : aborted ? 0 : undefined;
+}
+
+const LENGTH = '\r\nContent-Length: ';
+
+/** The length that Node computed itself when the whole body was handed to `end`. */
+function lengthIn(head: unknown): string | undefined {
+  const at = typeof head === 'string' ? head.indexOf(LENGTH) : -1;
+  return at < 0
+    ? undefined
+    : (head as string).slice(at + LENGTH.length, (head as string).indexOf('\r', at + LENGTH.length));
 }
 
 /** Opens the context of a request, unless it has one; then its double registration is warned of. */
@@ -67,14 +72,14 @@ export function opened<Req, Res>(
   raw: { req: IncomingMessage; res: ServerResponse },
   seen: { req: Req; res: Res; id?: string },
 ): RequestContext | undefined {
-  const { req, res } = raw as { req: Tracked; res: ServerResponse };
+  const { req, res } = raw as { req: IncomingMessage & Marked; res: ServerResponse };
   if (req[CONTEXT] !== undefined) {
     warnDouble();
     return undefined;
   }
   const context = log.open(seen.req, seen.res, seen.id);
   req[CONTEXT] = context;
-  if (req.httpVersionMajor === 1) req[BYTES_BEFORE] = req.socket?.bytesWritten;
+  if (req.httpVersionMajor === 1) context.sentBefore = req.socket?.bytesWritten;
   res.on('close', () => log.close(context, seen.req, seen.res, !res.writableFinished));
   return context;
 }
@@ -87,24 +92,12 @@ function warnDouble(): void {
   );
 }
 
-/** Puts the logger on a request, made when it is first asked for. */
-export function attach<Req, Res>(target: object, log: RequestLog<Req, Res>): void {
-  (target as Record<symbol, unknown>)[OWNER] = log;
-  Object.defineProperty(target, 'log', LOG);
+/** Puts the id and the logger on a request. */
+export function dress<Req, Res>(req: IncomingMessage, context: RequestContext, log: RequestLog<Req, Res>): void {
+  const dressed = req as IncomingMessage & { id: string; log: RequestLogger };
+  dressed.id = context.requestId!;
+  dressed.log = log.loggerOf(context);
 }
-
-const LOG: PropertyDescriptor = {
-  configurable: true,
-  enumerable: true,
-  get(this: Marked & { [OWNER]: RequestLog<unknown, unknown> }) {
-    const logger = this[OWNER].loggerOf(this[CONTEXT]!);
-    Object.defineProperty(this, 'log', { value: logger, writable: true, enumerable: true, configurable: true });
-    return logger;
-  },
-  set(value: unknown) {
-    Object.defineProperty(this, 'log', { value, writable: true, enumerable: true, configurable: true });
-  },
-};
 
 /**
  * Lets the events of a request with a body run in its context. Node emits them from the connection, outside of every request,

@@ -2,7 +2,7 @@
 // In: requests. Out: one record each, and the context for every line logged meanwhile.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { attach, bindBody, type LoggedRequest, nodeReader, opened } from './node-request.js';
+import { bindBody, dress, type LoggedRequest, nodeReader, opened } from './node-request.js';
 import type { RequestLogOptions } from './request/options.js';
 import { RequestLog } from './request/request-log.js';
 import { storage } from './shared.js';
@@ -26,8 +26,7 @@ export function requestLog(options: NodeRequestLogOptions = {}): NodeMiddleware 
     const raw = { req, res };
     const context = opened(log, raw, raw);
     if (context === undefined) return next();
-    Object.assign(req, { id: context.requestId });
-    attach(req, log);
+    dress(req, context, log);
     bindBody(req, context);
     return storage.run(context, next);
   };
@@ -51,8 +50,7 @@ export function withRequestLog(
       listener(logged, res);
       return;
     }
-    Object.assign(req, { id: context.requestId });
-    attach(req, log);
+    dress(req, context, log);
     bindBody(req, context);
     const failed = (error: unknown): never => {
       context.error ??= error;

@@ -63,6 +63,7 @@ type Inner = Destination &
     flush?(callback?: (error?: Error) => void): void;
     flushSync?(): void;
     end?(): void;
+    emit?(event: string, ...args: unknown[]): boolean;
   };
 
 // Asks pino to say the level of each line before it writes it, and is asked by pino's multistream for the same.
@@ -127,6 +128,11 @@ class Crossing implements FingersCrossed, Metadata {
 
   end(): void {
     this.inner.end?.();
+  }
+
+  /** pino tells transports its configuration by an event of their stream. */
+  emit(event: string, ...args: unknown[]): boolean {
+    return this.inner.emit?.(event, ...args) ?? false;
   }
 
   private pass(line: string, level: number, from: Metadata | undefined): unknown {

@@ -40,9 +40,9 @@ export function contextMixin(): (mergeObject: object, level: number, logger: obj
   function mixin(_mergeObject: object, _level: number, logger: object): Fields {
     const context = (logger as Bound | undefined)?.[CONTEXT] ?? storage.getStore();
     if (context === undefined) return { ...traceFields(activeSpan()) };
-    return context.root.recording ? {} : context.lineFields();
+    return context.root.recording === undefined ? context.lineFields() : {};
   }
-  return Object.assign(mixin, { [CONTEXT_HOOK]: true });
+  return Object.assign(mixin, { [CONTEXT_HOOK]: 'fields' });
 }
 
 /**
@@ -56,7 +56,10 @@ export function withContext<Options extends object>(
 ): Options {
   const redaction = createRedaction(own.redact ?? true);
   const { hooks } = options as PinoHooks;
-  const streamWrite = Object.assign(lineHook(redaction, hooks?.streamWrite), { [CONTEXT_HOOK]: true });
+  const alone = hooks?.streamWrite === undefined && hooks?.logMethod === undefined;
+  const streamWrite = Object.assign(lineHook(redaction, hooks?.streamWrite), {
+    [CONTEXT_HOOK]: alone ? 'alone' : 'behind',
+  });
   return { ...options, hooks: { ...hooks, logMethod: methodHook(redaction, hooks?.logMethod), streamWrite } };
 }
 
@@ -69,7 +72,8 @@ function lineHook(redaction: Redaction, before: ((line: string) => string) | und
       return span === undefined ? redaction.line(written) : spliced(redaction.line(written), traceJson(span));
     }
     // The record of a request is made of parts that are safe already.
-    if (context.root.recording) return written;
+    const { recording } = context.root;
+    if (recording !== undefined) return spliced(written, recording.json);
     return spliced(redaction.line(written), context.lineJson());
   };
 }
@@ -113,28 +117,4 @@ function logged(log: () => void): boolean {
   } catch {
     return false;
   }
-}
-
-/** Whether a logger puts the context into its lines by itself. */
-export function hasContextHook(logger: object): boolean {
-  if ((logger as Record<symbol, unknown>)[CONTEXT_HOOK] === true) return true;
-  const hooks = pinoProperty(logger, 'pino.hooks') as { streamWrite?: object } | undefined;
-  return isHook(hooks?.streamWrite) || isHook(pinoProperty(logger, 'pino.mixin'));
-}
-
-function isHook(value: unknown): boolean {
-  return typeof value === 'function' && CONTEXT_HOOK in value;
-}
-
-/** A property that pino keeps under a symbol; found by the symbol's description, for pino is not imported here. */
-function pinoProperty(logger: object, description: string): unknown {
-  for (
-    let at: object | null = logger;
-    at !== null && at !== Object.prototype;
-    at = Object.getPrototypeOf(at) as object | null
-  ) {
-    const symbol = Object.getOwnPropertySymbols(at).find((own) => own.description === description);
-    if (symbol !== undefined) return (logger as Record<symbol, unknown>)[symbol];
-  }
-  return undefined;
 }

@@ -2,6 +2,7 @@
 // In: one request. Out: fields for its lines and for its one record. Lives in AsyncLocalStorage, so every line logged during the
 // request finds it. Invariants: what is added is copied, capped and free of secrets at once; reserved keys cannot be taken.
 
+import { innerJson, keyJson, valueJson } from '../inner-json.js';
 import type { Redaction } from '../redaction/redaction.js';
 import { activeSpan, flagsText, type TraceContext, traceJson } from './trace-context.js';
 
@@ -12,6 +13,11 @@ export type Fields = Record<string, unknown>;
 export interface HeldLines {
   /** The request is over. `bad`: it failed; `durationMs`: how long it took. */
   settle(bad: boolean, durationMs: number): void;
+}
+
+/** A record on its way through a logger: the JSON that hooks splice into its line, or nothing where the logger has it as fields. */
+export interface Recording {
+  readonly json: string;
 }
 
 /** What a context is made of. */
@@ -54,12 +60,14 @@ export class RequestContext {
   level = 0;
   /** The template of the route, if an adapter learns it on the way. */
   route: string | undefined;
+  /** Bytes that the socket had sent when the request came in. */
+  sentBefore: number | undefined;
   /** What went wrong; of the root only, like the next three. */
   error: unknown;
   /** The record has been written or decided against. */
   closed = false;
-  /** The record is being written: it carries the context itself, so hooks add nothing to it. */
-  recording = false;
+  /** The record is being written: it carries the context itself, so hooks add nothing else to its line. */
+  recording: Recording | undefined;
   /** Lines kept back by each `fingersCrossed` destination that this request wrote to. */
   held: HeldLines[] | undefined;
   /** The context of the whole request; itself unless this one was derived. */
@@ -132,14 +140,13 @@ export class RequestContext {
   }
 
   private idJson(): string {
-    return this.requestId === undefined
-      ? ''
-      : `,${JSON.stringify(this.requestIdKey)}:${JSON.stringify(this.requestId)}`;
+    const { requestId, requestIdKey } = this;
+    if (requestId === undefined) return '';
+    return keyJson(requestIdKey) + valueJson(requestId);
   }
 
   private fieldsJson(): string {
-    const json = this.fields === undefined ? '{}' : JSON.stringify(this.fields);
-    return json.length > 2 ? `,${json.slice(1, -1)}` : '';
+    return this.fields === undefined ? '' : innerJson(this.fields);
   }
 
   private take(fields: Fields, into: Fields): void {

@@ -82,7 +82,7 @@ export class LineWriter {
 }
 
 function contextJson(context: RequestContext | undefined): string {
-  if (context !== undefined) return context.root.recording ? '' : context.lineJson();
+  if (context !== undefined) return context.root.recording?.json ?? context.lineJson();
   const span = activeSpan();
   return span === undefined ? '' : traceJson(span);
 }

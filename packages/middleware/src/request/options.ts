@@ -36,7 +36,6 @@ export interface RecordKeys {
   bytes: string;
   requestBytes: string;
   remoteAddress: string;
-  userAgent: string;
   err: string;
   req: string;
   res: string;
@@ -137,7 +136,6 @@ export const RECORD_KEYS: Readonly<RecordKeys> = {
   bytes: 'bytes',
   requestBytes: 'request_bytes',
   remoteAddress: 'remote_address',
-  userAgent: 'user_agent',
   err: 'err',
   req: 'req',
   res: 'res',

@@ -1,9 +1,10 @@
 // The one record of a request: who asked for what, how it ended, how long it took, and what the application added.
-// In: a request that is over. Out: fields for the logger. Invariants: flat; free of secrets; fields of the application never
-// replace the record's own but stand beside them with an underscore in front.
+// In: a request that is over. Out: its fields, as an object or as the JSON of a line. Invariants: flat; free of secrets; fields of
+// the application never replace the record's own but stand beside them with an underscore in front.
 
 import type { Fields, RequestContext } from '../context/request-context.js';
-import { traceFields } from '../context/request-context.js';
+import { flagsText } from '../context/trace-context.js';
+import { keyJson, valueJson } from '../inner-json.js';
 import type { Redaction } from '../redaction/redaction.js';
 import type { ExchangeReader } from './exchange.js';
 import { RECORD_KEYS, type RecordKeys, type RequestLogOptions } from './options.js';
@@ -17,54 +18,105 @@ export interface Outcome {
   readonly sampleRate: number | undefined;
 }
 
+/** Takes the fields of a record, one after the other. */
+interface Sink {
+  /** `before` is the key as it stands in a line. */
+  add(key: string, before: string, value: unknown): void;
+}
+
+class FieldsSink implements Sink {
+  readonly fields: Fields = {};
+
+  add(key: string, _before: string, value: unknown): void {
+    if (value !== undefined) this.fields[key] = value;
+  }
+}
+
+class JsonSink implements Sink {
+  json = '';
+
+  add(_key: string, before: string, value: unknown): void {
+    if (value !== undefined) this.json += before + valueJson(value);
+  }
+}
+
+type Name = keyof RecordKeys | 'kind' | 'trace_id' | 'span_id' | 'trace_flags' | 'aborted' | 'sample_rate';
+
 /** Makes records. */
 export class RecordMaker<Req, Res> {
   private readonly options: RequestLogOptions<Req, Res>;
   private readonly read: ExchangeReader<Req, Res>;
   private readonly redaction: Redaction;
-  /** The keys, if they are not the usual ones. */
-  private readonly keys: RecordKeys | undefined;
+  private readonly keys: Readonly<Record<Name, string>>;
+  private readonly befores: Readonly<Record<Name, string>>;
+  private readonly taken: ReadonlySet<string>;
 
   constructor(options: RequestLogOptions<Req, Res>, read: ExchangeReader<Req, Res>, redaction: Redaction) {
     this.options = options;
     this.read = read;
     this.redaction = redaction;
-    this.keys = options.customAttributeKeys && { ...RECORD_KEYS, ...options.customAttributeKeys };
+    const fixed = ['kind', 'trace_id', 'span_id', 'trace_flags', 'aborted', 'sample_rate'].map((name) => [name, name]);
+    this.keys = { ...Object.fromEntries(fixed), ...RECORD_KEYS, ...options.customAttributeKeys };
+    this.befores = Object.fromEntries(Object.entries(this.keys).map(([name, key]) => [name, keyJson(key)])) as Record<
+      Name,
+      string
+    >;
+    this.taken = new Set([...Object.values(this.keys), 'level', 'time', 'msg']);
   }
 
-  make(context: RequestContext, req: Req, res: Res, outcome: Outcome): Fields {
-    const { read, redaction } = this;
-    const trace = context.trace;
+  /** The record as fields. */
+  fields(context: RequestContext, req: Req, res: Res, outcome: Outcome): Fields {
+    const sink = new FieldsSink();
+    this.fill(sink, context, req, res, outcome);
+    return sink.fields;
+  }
+
+  /** The record as it stands in a line. */
+  json(context: RequestContext, req: Req, res: Res, outcome: Outcome): string {
+    const sink = new JsonSink();
+    this.fill(sink, context, req, res, outcome);
+    return sink.json;
+  }
+
+  private fill(sink: Sink, context: RequestContext, req: Req, res: Res, outcome: Outcome): void {
+    const { read, redaction, keys, befores } = this;
+    const { trace } = context;
     const url = read.url(req);
-    const record: Fields = {
-      kind: 'access',
-      request_id: context.requestId,
-      trace_id: trace?.traceId,
-      span_id: trace?.spanId,
-      trace_flags: trace && traceFields(trace)!.trace_flags,
-      method: read.method(req),
-      route: context.route ?? read.route(req, res),
-      url: url.includes('?') || url.includes('@') ? redaction.text(url) : url,
-      status: outcome.status,
-      duration_ms: outcome.durationMs,
-      bytes: read.bytes(req, res, outcome.aborted),
-      request_bytes: bytesOf(read.header(req, 'content-length')),
-      remote_address: read.remoteAddress(req),
-      user_agent: read.header(req, 'user-agent'),
-    };
-    if (outcome.aborted) record.aborted = true;
-    if (outcome.sampleRate !== undefined) record.sample_rate = outcome.sampleRate;
-    if (outcome.error !== undefined) record.err = this.error(outcome.error);
+    sink.add(keys.kind, befores.kind, 'access');
+    sink.add(keys.reqId, befores.reqId, context.requestId);
+    if (trace !== undefined) {
+      sink.add(keys.trace_id, befores.trace_id, trace.traceId);
+      sink.add(keys.span_id, befores.span_id, trace.spanId);
+      sink.add(keys.trace_flags, befores.trace_flags, flagsText(trace));
+    }
+    sink.add(keys.method, befores.method, read.method(req));
+    sink.add(keys.route, befores.route, context.route ?? read.route(req, res));
+    sink.add(keys.url, befores.url, url.includes('?') || url.includes('@') ? redaction.text(url) : url);
+    sink.add(keys.status, befores.status, outcome.status);
+    sink.add(keys.responseTime, befores.responseTime, outcome.durationMs);
+    sink.add(keys.bytes, befores.bytes, read.bytes(req, res, outcome.aborted));
+    sink.add(keys.requestBytes, befores.requestBytes, bytesOf(read.header(req, 'content-length')));
+    sink.add(keys.remoteAddress, befores.remoteAddress, read.remoteAddress(req));
+    if (outcome.aborted) sink.add(keys.aborted, befores.aborted, true);
+    sink.add(keys.sample_rate, befores.sample_rate, outcome.sampleRate);
+    if (outcome.error !== undefined) sink.add(keys.err, befores.err, this.error(outcome.error));
     const { serializers, customProps } = this.options;
-    if (serializers?.req !== undefined) record.req = redaction.value(serializers.req(req));
-    if (serializers?.res !== undefined) record.res = redaction.value(serializers.res(res));
-    const named = this.keys === undefined ? record : renamed(record, this.keys);
-    if (customProps !== undefined) join(named, redaction.value(customProps(req, res)));
-    if (context.fields !== undefined) join(named, context.fields);
-    if (context.recordFields !== undefined) join(named, context.recordFields);
-    return named;
+    if (serializers?.req !== undefined) sink.add(keys.req, befores.req, redaction.value(serializers.req(req)));
+    if (serializers?.res !== undefined) sink.add(keys.res, befores.res, redaction.value(serializers.res(res)));
+    const props =
+      customProps === undefined ? undefined : (redaction.value(customProps(req, res)) as Fields | undefined);
+    const added = joined(joined(props, context.fields), context.recordFields);
+    if (added !== undefined) this.join(sink, added);
   }
 
+  private join(sink: Sink, added: Fields): void {
+    for (const name of Object.keys(added)) {
+      const key = this.taken.has(name) ? `_${name}` : name;
+      sink.add(key, keyJson(key), added[name]);
+    }
+  }
+
+  /** An error as data. Loggers have their own idea of errors; the data is shaped so that pino's leaves it as it is. */
   private error(error: unknown): unknown {
     const serialize = this.options.serializers?.err;
     return errorData(this.redaction.value(serialize === undefined ? error : serialize(error)));
@@ -81,14 +133,7 @@ function bytesOf(length: string | undefined): number | undefined {
   return length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : undefined;
 }
 
-function join(record: Fields, fields: unknown): void {
-  if (typeof fields !== 'object' || fields === null) return;
-  for (const key in fields) record[record[key] === undefined ? key : `_${key}`] = (fields as Fields)[key];
-}
-
-const NAMES = Object.keys(RECORD_KEYS) as (keyof RecordKeys)[];
-
-function renamed(record: Fields, keys: RecordKeys): Fields {
-  const names = new Map(NAMES.map((name) => [RECORD_KEYS[name], keys[name]]));
-  return Object.fromEntries(Object.entries(record).map(([key, value]) => [names.get(key) ?? key, value]));
+function joined(first: Fields | undefined, second: Fields | undefined): Fields | undefined {
+  if (typeof first !== 'object' || first === null) return second;
+  return second === undefined ? first : { ...first, ...second };
 }

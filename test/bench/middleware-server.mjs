@@ -1,0 +1,93 @@
+// One server of the middleware bench, in a process of its own: a framework, with or without request logging. In: its names on the
+// command line, questions over IPC. Out: the port, and the CPU time used so far. Every handler awaits once and logs one line where
+// there is a logger; all loggers write to the same kind of destination, which keeps nothing.
+
+import http from 'node:http';
+import { createRequire } from 'node:module';
+
+const require = createRequire(new URL('../../packages/middleware/package.json', import.meta.url));
+const pino = require('pino');
+const { withContext } = require('@spillway/middleware');
+const [framework, logging] = process.argv.slice(2);
+const destination = pino.destination('/dev/null');
+const contextual = () => pino(withContext({}), destination);
+const plain = () => pino({}, destination);
+// pino-http as those configure it who mind its cost: one id instead of the whole request on every line, few fields.
+const lean = {
+  quietReqLogger: true,
+  serializers: { req: ({ id, method, url }) => ({ id, method, url }), res: ({ statusCode }) => ({ statusCode }) },
+};
+
+/** The work of the handler. */
+async function work(log) {
+  await new Promise((resolve) => setImmediate(resolve));
+  log?.info({ step: 1 }, 'handled');
+  return { id: 42, name: 'a user' };
+}
+
+function ofNode() {
+  const answer = async (req, res) => {
+    const body = JSON.stringify(await work(req.log));
+    res.setHeader('content-type', 'application/json');
+    res.end(body);
+  };
+  if (logging === 'none') return http.createServer(answer);
+  if (logging.startsWith('pino-http')) {
+    const log = require('pino-http')({ logger: plain(), ...(logging === 'pino-http-lean' ? lean : {}) });
+    return http.createServer((req, res) => {
+      log(req, res);
+      answer(req, res);
+    });
+  }
+  return http.createServer(require('@spillway/middleware/node').withRequestLog(answer, { logger: contextual() }));
+}
+
+function ofExpress() {
+  const app = require('express')();
+  if (logging.startsWith('pino-http')) {
+    app.use(require('pino-http')({ logger: plain(), ...(logging === 'pino-http-lean' ? lean : {}) }));
+  }
+  if (logging === 'spillway') app.use(require('@spillway/middleware/express').requestLog({ logger: contextual() }));
+  app.get('/users/:id', async (req, res) => res.json(await work(req.log)));
+  return http.createServer(app);
+}
+
+async function ofFastify() {
+  const fastify = require('fastify');
+  const logController = new fastify.LogController({ disableRequestLogging: true });
+  const logger = logging === 'spillway' ? contextual() : plain();
+  const { requestLog, childLoggerFactory } = require('@spillway/middleware/fastify');
+  const options = {
+    none: {},
+    own: { loggerInstance: logger },
+    spillway: { loggerInstance: logger, logController, childLoggerFactory },
+  };
+  const app = fastify(options[logging]);
+  if (logging === 'spillway') await app.register(requestLog, { logger });
+  app.get('/users/:id', (request) => work(logging === 'none' ? undefined : request.log));
+  await app.ready();
+  return app.server;
+}
+
+async function ofHono() {
+  const { Hono } = require('hono');
+  const { createAdaptorServer } = require('@hono/node-server');
+  const app = new Hono();
+  let log;
+  if (logging === 'own') {
+    const print = (text) => destination.write(`${text}\n`);
+    app.use(require('hono/logger').logger(print));
+    log = { info: (_fields, text) => print(text) };
+  }
+  if (logging === 'spillway') {
+    log = contextual();
+    app.use(require('@spillway/middleware/hono').requestLog({ logger: log }));
+  }
+  app.get('/users/:id', async (c) => c.json(await work(log)));
+  return createAdaptorServer({ fetch: app.fetch });
+}
+
+const server = await { node: ofNode, express: ofExpress, fastify: ofFastify, hono: ofHono }[framework]();
+server.listen(0, '127.0.0.1', () => process.send({ port: server.address().port }));
+process.on('message', () => process.send({ cpu: process.cpuUsage(), memory: process.memoryUsage.rss() }));
+process.on('disconnect', () => process.exit(0));
