@@ -85,7 +85,7 @@ export function opened<Req, Res>(
 }
 
 /** Says that the middleware is registered twice: every request would have had two ids and two records. */
-function warnDouble(): void {
+export function warnDouble(): void {
   warnOnce(
     'SPILLWAY_REGISTERED_TWICE',
     'The request log is registered more than once for the same requests; only the first registration counts.',

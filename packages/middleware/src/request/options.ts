@@ -75,7 +75,7 @@ export interface RequestLogOptions<Req, Res> {
    * @default 'x-request-id'
    */
   readonly requestIdHeader?: string | false;
-  /** One level for all records. By default: `error` from status 500 or with an error, `warn` from 400 or aborted, else `info`. */
+  /** One level for all records. By default: `error` from status 500 or with an unanswered error, `warn` from 400 or aborted, else `info`. */
   readonly useLevel?: LevelName | 'silent';
   readonly customLogLevel?: (req: Req, res: Res, error?: unknown) => LevelName | 'silent';
   /**

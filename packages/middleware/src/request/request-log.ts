@@ -139,7 +139,7 @@ export class RequestLog<Req, Res> {
     const durationMs = Math.round((performance.now() - context.startMs) * 1000) / 1000;
     const error = context.error ?? (res as { err?: unknown }).err;
     const status = aborted && !read.responded(res) ? CLIENT_CLOSED : read.status(res);
-    const bad = error !== undefined || status >= 500;
+    const bad = failed(error, status);
     context.settle(bad);
     if (this.ignore?.(req) === true) return;
     const level = this.levelOfRecord(req, res, status, error, aborted);
@@ -179,7 +179,7 @@ export class RequestLog<Req, Res> {
 
   private customizer({ error, status }: Outcome): ((req: Req, res: Res, record: Fields) => object) | undefined {
     const { customSuccessObject, customErrorObject } = this.options;
-    if (error === undefined && status < 500) return customSuccessObject;
+    if (!failed(error, status)) return customSuccessObject;
     return customErrorObject && ((req, res, record) => customErrorObject(req, res, error, record));
   }
 
@@ -210,7 +210,7 @@ export class RequestLog<Req, Res> {
       if (level === 'silent' || isLevelName(level)) return level;
     }
     if (useLevel !== undefined) return useLevel;
-    if (error !== undefined || status >= 500) return 'error';
+    if (failed(error, status)) return 'error';
     if (aborted || status >= 400) return 'warn';
     return this.quiet?.(pathOf(this.read.url(req))) === true ? 'debug' : 'info';
   }
@@ -233,6 +233,11 @@ export class RequestLog<Req, Res> {
       return undefined;
     }
   }
+}
+
+/** An error that was answered with a status of the client's fault is no failure of ours: not found, not allowed, not valid. */
+function failed(error: unknown, status: number): boolean {
+  return status >= 500 || (error !== undefined && (status < 400 || status > 499));
 }
 
 const LEVEL_BY_NUMBER = new Map(Object.entries(LEVELS).map(([name, number]) => [number, name]));

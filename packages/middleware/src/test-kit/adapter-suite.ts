@@ -302,7 +302,7 @@ export async function serve(listener: http.RequestListener): Promise<Started> {
 }
 
 /** What is known of a server that listens. */
-function started(server: http.Server): Started {
+export function started(server: http.Server): Started {
   const { port } = server.address() as { port: number };
   return {
     url: `http://127.0.0.1:${port}`,

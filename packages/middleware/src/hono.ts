@@ -1,0 +1,101 @@
+// Request logging for Hono 3 and 4. In: requests. Out: one record each with the route's template, and the context for every line
+// logged meanwhile. On Node the record is written when the response has been sent or has broken off; on other runtimes, which do
+// not tell, when the handler has answered.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Context, MiddlewareHandler } from 'hono';
+import type { RequestContext } from './context/request-context.js';
+import { bindBody, nodeReader, warnDouble } from './node-request.js';
+import type { ExchangeReader } from './request/exchange.js';
+import type { RequestLogger, RequestLogOptions } from './request/options.js';
+import { RequestLog } from './request/request-log.js';
+import { CONTEXT, storage } from './shared.js';
+
+export type { RequestLogger, RequestLogOptions } from './request/options.js';
+
+/** How requests of Hono are logged. Functions among the options get Hono's context, as request and as response. */
+export type HonoRequestLogOptions = RequestLogOptions<Context, Context>;
+
+/**
+ * What the middleware adds to Hono's context.
+ * @example const app = new Hono<{ Variables: RequestLogVariables }>()
+ */
+export interface RequestLogVariables {
+  /** A logger whose lines carry the context of this request. */
+  logger: RequestLogger;
+  /** The id of the request. */
+  requestId: string;
+}
+
+interface NodeBindings {
+  readonly incoming?: IncomingMessage;
+  readonly outgoing?: ServerResponse;
+}
+
+function nodeOf(c: Context): NodeBindings {
+  return (c.env ?? {}) as NodeBindings;
+}
+
+const reader: ExchangeReader<Context, Context> = {
+  method: (c) => c.req.method,
+  url: (c) => {
+    const { url } = c.req;
+    const path = url.indexOf('/', url.indexOf('://') + 3);
+    return path < 0 ? '/' : url.slice(path);
+  },
+  header: (c, name) => c.req.header(name),
+  route: (c) => {
+    const route = c.req.matchedRoutes?.[c.req.routeIndex];
+    // What `app.use` registers matches, too, where no route does.
+    return route === undefined || (route.method === 'ALL' && route.path.endsWith('*')) ? undefined : route.path;
+  },
+  remoteAddress: (c) => nodeOf(c).incoming?.socket?.remoteAddress,
+  status: (c) => nodeOf(c).outgoing?.statusCode ?? c.res.status,
+  responded: (c) => nodeOf(c).outgoing?.headersSent ?? true,
+  bytes: (c, _res, aborted) => {
+    const { incoming, outgoing } = nodeOf(c);
+    if (incoming !== undefined && outgoing !== undefined) return nodeReader.bytes(incoming, outgoing, aborted);
+    const length = c.res.headers.get('content-length');
+    return length === null ? undefined : Number(length);
+  },
+  echo: (c, name, value) => c.header(name, value),
+};
+
+/**
+ * Middleware for Hono; use it before all other. Adds the variables `logger` and `requestId`.
+ * @throws with the code `SPILLWAY_OPTIONS_INVALID`
+ * @example
+ * app.use(requestLog({ logger }))
+ * app.get('/', (c) => { c.var.logger.info('hello'); return c.text('hi') })
+ */
+export function requestLog(options: HonoRequestLogOptions = {}): MiddlewareHandler {
+  const log = new RequestLog(options, reader);
+  return async (c, next) => {
+    const marked = c as Context & { [CONTEXT]?: RequestContext };
+    if (marked[CONTEXT] !== undefined) {
+      warnDouble();
+      return next();
+    }
+    const context = log.open(c, c);
+    marked[CONTEXT] = context;
+    c.set('logger', log.loggerOf(context));
+    c.set('requestId', context.requestId);
+    const { incoming, outgoing } = nodeOf(c);
+    if (incoming?.httpVersionMajor === 1) {
+      context.sentBefore = incoming.socket?.bytesWritten;
+      (incoming as IncomingMessage & { [CONTEXT]?: RequestContext })[CONTEXT] = context;
+      bindBody(incoming, context);
+    }
+    outgoing?.on('close', () => log.close(context, c, c, !outgoing.writableFinished));
+    try {
+      await storage.run(context, next);
+    } catch (error) {
+      context.error ??= error;
+      throw error;
+    } finally {
+      // What handlers throw has become an answer by now, and is kept here.
+      context.error ??= c.error;
+      if (outgoing === undefined) log.close(context, c, c, false);
+    }
+  };
+}
