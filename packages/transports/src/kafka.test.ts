@@ -153,7 +153,7 @@ describe('kafka', () => {
     const transport = kafka({ brokers, sasl: { mechanism: 'plain', username: 'joe', passwordFile: '/nowhere' } });
     const sender = transport.open(systemRuntime, sendSettings);
     const error = await sender
-      .send(transport.encode(batch), AbortSignal.timeout(10_000))
+      .send(transport.encode(batch), AbortSignal.timeout(28_000))
       .catch((thrown: unknown) => thrown);
     expect(classifyFailure(error)).toEqual({ outcome: 'retry', reason: 'connection refused (ECONNREFUSED)' });
     await sender.close();

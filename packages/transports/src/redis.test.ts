@@ -166,9 +166,9 @@ describe('redis', () => {
     [{ url: 'redis://cache/two' }, 'redis://host'],
     [{ url: 'redis://cache?x=1' }, 'redis://host'],
     [{ url: 'redis://cache/%zz' }, 'redis://host'],
-    [{ url, tls: {} }, 'without rediss://'],
-    [{ url: 'redis://cache/1', database: 2 }, 'two databases'],
-    [{ url, type: 'list', field: 'x' }, 'with a list'],
+    [{ url, tls: {} }, 'with redis://'],
+    [{ url: 'redis://cache/1', database: 2 }, 'a database in the URL'],
+    [{ url, type: 'list', field: 'x' }, 'with type list'],
     [{ url, maxLength: 0 }, 'maxLength'],
   ])('refuses %j', (options, message) => {
     expect(() => redis(options as RedisOptions)).toThrow(message);

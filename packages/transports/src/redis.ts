@@ -13,12 +13,12 @@ import {
   type Parsed,
   parseOptions,
   required,
-  SpillwayError,
   streamFields,
   streamTransport,
   type Transport,
   text,
 } from '@spillway/core';
+import { refuseIdle, refuseWith } from './applicable.js';
 import { type RedisPlace, redisPlace } from './redis-address.js';
 import { type RedisForm, redisCommands, redisEnvelope, redisOverhead, redisProbe } from './redis-commands.js';
 import { KeyFollower } from './redis-follower.js';
@@ -95,7 +95,7 @@ const maxRecordBytes = 4_194_304;
 export function redis(options: RedisOptions): Transport<RedisWire, RedisReply> {
   const parsed = parseOptions(redisOptions, options, 'redis');
   const place = redisPlace(parsed.url)!;
-  refuseIdle(parsed, options, place);
+  refuseUseless(parsed, options, place);
   const form: RedisForm = parsed;
   const login = loginOf(parsed, place);
   const transportAt = (address: RedisPlace['address']) =>
@@ -130,14 +130,8 @@ function loginOf(parsed: Parsed<typeof redisOptions>, place: RedisPlace): RedisL
 }
 
 /** Options that would have no effect, or contradict each other. */
-function refuseIdle({ type, url }: Parsed<typeof redisOptions>, given: RedisOptions, place: RedisPlace): void {
-  const ofStreams = (['field', 'idField', 'fields', 'idempotent'] as const).filter((key) => given[key] !== undefined);
-  if (type === 'list' && ofStreams.length > 0) throw idle(`\`redis.${ofStreams[0]}\` with a list`);
-  if (given.tls !== undefined && !url.startsWith('rediss:')) throw idle('`redis.tls` without rediss://');
-  if (given.database !== undefined && place.database !== undefined)
-    throw idle('two databases, of the URL and of `redis.database`');
-}
-
-function idle(what: string): SpillwayError {
-  return new SpillwayError('SPILLWAY_OPTIONS_INVALID', `Expected no ${what}, where it has no effect`);
+function refuseUseless({ type, url }: Parsed<typeof redisOptions>, given: RedisOptions, place: RedisPlace): void {
+  if (type === 'list') refuseWith('redis', given, 'type list', ['field', 'idField', 'fields', 'idempotent']);
+  if (!url.startsWith('rediss:')) refuseIdle('redis', given, url.slice(0, url.indexOf(':')), ['tls']);
+  if (place.database !== undefined) refuseWith('redis', given, 'a database in the URL', ['database']);
 }

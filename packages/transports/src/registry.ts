@@ -11,6 +11,7 @@ import { loki, lokiOptions, lokiTraits } from './loki.js';
 import { otlp, otlpOptions, otlpTraits } from './otlp.js';
 import { redis, redisOptions, redisTraits } from './redis.js';
 import { s3, s3Options, s3Traits } from './s3.js';
+import { splunk, splunkOptions, splunkTraits } from './splunk.js';
 import { stdout, stdoutOptions, stdoutTraits } from './stdout.js';
 import { syslog, syslogOptions, syslogTraits } from './syslog.js';
 import type { Traits } from './traits.js';
@@ -40,6 +41,7 @@ export const registry: Readonly<Record<string, TransportEntry>> = {
   otlp: entry(otlp, otlpOptions, otlpTraits),
   redis: entry(redis, redisOptions, redisTraits),
   s3: entry(s3, s3Options, s3Traits),
+  splunk: entry(splunk, splunkOptions, splunkTraits),
   stdout: entry(stdout, stdoutOptions, stdoutTraits),
   syslog: entry(syslog, syslogOptions, syslogTraits),
   victorialogs: entry(victorialogs, victorialogsOptions, victorialogsTraits),
