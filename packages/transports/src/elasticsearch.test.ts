@@ -285,6 +285,22 @@ describe('elasticsearch', () => {
     expect(elasticsearch(options).destination).toBe(destination);
   });
 
+  it('signs for OpenSearch on AWS', async () => {
+    await using server = await recordingServer([{ status: 200, body: '{"errors":false}' }]);
+    const credentials = { accessKeyId: 'AKID', secretAccessKey: 'hunter2' };
+    for (const service of ['es', 'aoss'] as const) {
+      const transport = elasticsearch({ url: server.url, aws: { service, region: 'eu-west-1', credentials } });
+      const sender = transport.open(systemRuntime, sendSettings);
+      await sender.send(transport.encode(batchOf(['{"msg":"a"}'])), AbortSignal.timeout(10_000));
+      await sender.close();
+    }
+    const [es, aoss] = server.requests.map(({ headers }) => headers);
+    expect(es?.authorization).toMatch(/^AWS4-HMAC-SHA256 Credential=AKID\/\d{8}\/eu-west-1\/es\/aws4_request, /);
+    expect(es).not.toHaveProperty('x-amz-content-sha256');
+    expect(aoss?.authorization).toContain('/eu-west-1/aoss/aws4_request, ');
+    expect(aoss?.['x-amz-content-sha256']).toMatch(/^[0-9a-f]{64}$/);
+  });
+
   it('sends what the server asks for', async () => {
     await using server = await recordingServer([{ status: 200, body: '{"took":1,"errors":false,"items":[]}' }]);
     const batch = batchOf(Array.from({ length: 50 }, () => '{"level":30,"msg":"a"}'));

@@ -3,6 +3,7 @@
 // With ids, which are the default, a record that was sent twice is stored once within one backing index.
 
 import {
+  choice,
   flag,
   type HttpReply,
   type HttpWire,
@@ -10,12 +11,14 @@ import {
   httpTransport,
   type Input,
   object,
+  optional,
   parseOptions,
   SpillwayError,
   type Transport,
   text,
   url,
 } from '@spillway/core';
+import { awsAuthorize, awsCredentials, awsRegion, regionOf } from './aws-authorize.js';
 import { bulkOverhead, encodeBulk, hasDate } from './elasticsearch-bulk.js';
 import { classifyBulk } from './elasticsearch-replies.js';
 import type { Traits } from './traits.js';
@@ -53,6 +56,19 @@ export const elasticsearchOptions = object(
       doc: 'API key of Elasticsearch: the encoded form, or `id:key`.',
     }),
     apiKeyFile: text({ doc: 'File that holds the API key; read again when it changes or after a 401.' }),
+    aws: optional(
+      object(
+        {
+          service: choice(['es', 'aoss'], {
+            default: 'es',
+            doc: 'Amazon OpenSearch Service, or its Serverless kind, which wants `ids: false`.',
+          }),
+          region: awsRegion,
+          credentials: awsCredentials,
+        },
+        { doc: 'Signs requests for OpenSearch on AWS.' },
+      ),
+    ),
     ...httpFields(),
   },
   { doc: 'Elasticsearch and OpenSearch.' },
@@ -69,7 +85,7 @@ export const elasticsearchTraits: Traits = {
   maxRecord: '10 MiB',
   idempotency: 'record: `_id`, within one backing index',
   compression: 'gzip',
-  auth: 'API key, basic, bearer, headers, mutual TLS',
+  auth: 'API key, basic, bearer, headers, mutual TLS, AWS signature 4',
   proven: 'OpenSearch and VictoriaLogs, read back through their search',
 };
 
@@ -87,7 +103,7 @@ const filterPath = 'took,errors,items.*.status,items.*.error.type,items.*.error.
  */
 export function elasticsearch(options: ElasticsearchOptions): Transport<HttpWire, HttpReply> {
   const parsed = parseOptions(elasticsearchOptions, options, 'elasticsearch');
-  const { index, ids, timestamp, pipeline, apiKey } = parsed;
+  const { index, ids, timestamp, pipeline, apiKey, aws } = parsed;
   const target = bulkUrl(parsed);
   const form = { ids, timestamp, index: target.named ? undefined : index };
   if (pipeline) target.url.searchParams.set('pipeline', pipeline);
@@ -107,6 +123,13 @@ export function elasticsearch(options: ElasticsearchOptions): Transport<HttpWire
     idempotency: ids ? 'record' : 'none',
     recommended: { maxBytes: 5_242_880, maxRecords: 5000, lingerMs: 1000, maxInFlight: 2, timeoutMs: 30_000 },
     maxReplyBytes,
+    ...(aws && {
+      authorize: awsAuthorize({
+        service: aws.service,
+        region: regionOf(aws.region, 'elasticsearch.aws'),
+        credentials: aws.credentials,
+      }),
+    }),
     secretHeader: {
       name: 'authorization',
       option: 'apiKey',
