@@ -13,7 +13,11 @@ function worker(target, options) {
     return {
       log,
       flush: () => new Promise((resolve) => log.flush(resolve)),
-      close: () => new Promise((resolve) => transport.once('close', resolve).end()),
+      close() {
+        // Without this, the process would end before its worker.
+        transport.ref();
+        return new Promise((resolve) => transport.once('close', resolve).end());
+      },
     };
   };
 }
