@@ -26,6 +26,16 @@ describe('a line writer', () => {
     );
   });
 
+  it('makes room in the middle without touching what it wrote', () => {
+    const batch = batchOf(['{"level":10,"time":1700000000000,"msg":""}', '{}']);
+    writer.start(batch, 12);
+    writer.text('123456');
+    writer.lines(0, 43);
+    writer.text('12345678');
+    writer.lines(43, 46);
+    expect(writer.finish().toString()).toBe('123456{"level":10,"time":1700000000000,"msg":""}\n12345678{}\n');
+  });
+
   it('gives its buffer away', () => {
     const batch = batchOf(['{"a":1}']);
     writer.start(batch, 0).lines(0, 8);

@@ -35,8 +35,9 @@ export class LineWriter extends ByteWriter {
   override reserve(size: number): void {
     if (this.length + size <= this.buffer.length) return;
     const grown = Buffer.allocUnsafeSlow(this.buffer.length + size);
-    grown.set(this.view());
+    // What was written last, since it may reach over lines that have left their place already.
     grown.set(this.buffer.subarray(this.#lines), this.#lines + size);
+    grown.set(this.view());
     this.#lines += size;
     this.buffer = grown;
   }
