@@ -93,7 +93,7 @@ describe('rsyslog', () => {
   ] as const)('that stalls and is then killed loses nothing that was not its own (%s)', async (name, way) => {
     const appName = `stall-${name}`;
     await using logs = pipeline(syslog({ ...way(), appName }), impatient);
-    server.pause();
+    await server.pause();
     for (let i = 0; i < 500; i++) logs.write(numbered(i));
     await servers.until(() => logs.stats().sends.attempts > 1, { what: 'a second attempt' });
     expect(logs.stats().acked.records).toBe(0);

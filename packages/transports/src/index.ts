@@ -2,6 +2,7 @@
 
 export { type ClickhouseOptions, clickhouse } from './clickhouse.js';
 export { type ElasticsearchOptions, elasticsearch } from './elasticsearch.js';
+export { type FluentOptions, fluent } from './fluent.js';
 export { type HttpTransportOptions, http } from './http.js';
 export { type KafkaOptions, kafka } from './kafka.js';
 export { type LokiOptions, loki } from './loki.js';

@@ -5,6 +5,7 @@ import type { AnyTransport, OptionDoc, Schema } from '@spillway/core';
 import { describe } from '@spillway/core';
 import { clickhouse, clickhouseOptions, clickhouseTraits } from './clickhouse.js';
 import { elasticsearch, elasticsearchOptions, elasticsearchTraits } from './elasticsearch.js';
+import { fluent, fluentOptions, fluentTraits } from './fluent.js';
 import { http, httpOptions, httpTraits } from './http.js';
 import { kafka, kafkaOptions, kafkaTraits } from './kafka.js';
 import { loki, lokiOptions, lokiTraits } from './loki.js';
@@ -35,6 +36,7 @@ function entry<O>(factory: (options: O) => AnyTransport, schema: Schema<unknown>
 export const registry: Readonly<Record<string, TransportEntry>> = {
   clickhouse: entry(clickhouse, clickhouseOptions, clickhouseTraits),
   elasticsearch: entry(elasticsearch, elasticsearchOptions, elasticsearchTraits),
+  fluent: entry(fluent, fluentOptions, fluentTraits),
   http: entry(http, httpOptions, httpTraits),
   kafka: entry(kafka, kafkaOptions, kafkaTraits),
   loki: entry(loki, lokiOptions, lokiTraits),
