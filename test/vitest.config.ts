@@ -30,6 +30,7 @@ export default defineConfig({
       project('unit', ['packages/*/src/**/*.test.ts'], 30_000),
       project('docs', ['test/docs/**/*.test.ts'], 30_000),
       project('integration', ['test/integration/**/*.test.ts'], 300_000),
+      project('spool', ['test/spool/**/*.test.ts'], 300_000),
       project('crash', ['test/crash/**/*.test.ts'], 600_000),
       project('packages', ['test/packages/**/*.test.ts'], 600_000),
     ],

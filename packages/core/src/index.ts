@@ -57,6 +57,7 @@ export type { DeadLetter, DeadLetterFile, DeadLetters } from './spool/dead-lette
 export type { Drained } from './spool/drain.js';
 export type { EvictionReason, SpoolEvent, SpoolState } from './spool/events.js';
 export type { Call, Calls, FileSystem } from './spool/file-system.js';
+export { nodeFileSystem } from './spool/node-file-system.js';
 export { type SpoolOptions, spoolOptions } from './spool/options.js';
 export type { Receipt } from './spool/segment.js';
 export { createSpool, type LastBatch, Spool, type SpoolPorts, type SpoolStats } from './spool/spool.js';

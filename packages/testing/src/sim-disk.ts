@@ -220,8 +220,9 @@ export class SimMachine {
     this.#now += ms;
   }
 
-  /** Runs until a promise settles. Throws where nothing is left to do before. */
-  async finish<T>(promise: Promise<T>, maxSteps = 100_000): Promise<T> {
+  /** Runs until a promise settles, or there is no point any more. Throws where nothing is left to do before. */
+  async finish<T>(promise: Promise<T>, pointless = () => false): Promise<T | undefined> {
+    const maxSteps = 100_000;
     let settled = false;
     const done = () => {
       settled = true;
@@ -230,6 +231,7 @@ export class SimMachine {
     for (let i = 0; i < maxSteps; i++) {
       await new Promise((next) => setImmediate(next));
       if (settled) return promise;
+      if (pointless()) return undefined;
       if (!(await this.step())) throw new Error('nothing is left to do and the promise is still pending');
     }
     throw new Error(`still pending after ${maxSteps} steps`);

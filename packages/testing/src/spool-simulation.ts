@@ -14,8 +14,6 @@ const destination = 'loki loki:3100/loki/api/v1/push';
 /** How a run may go. */
 export interface Scenario {
   readonly seed: number;
-  /** Most actions before everything heals. */
-  readonly actions?: number;
   /** End the first process, or all power, at this call. */
   readonly dieAt?: { readonly call: number; readonly power: boolean };
   /** Prints what happens. */
@@ -26,6 +24,8 @@ export interface Scenario {
 export interface SimulationReport {
   readonly seed: number;
   readonly calls: number;
+  /** Calls before everything healed. */
+  readonly callsUntilHealing: number;
   readonly records: number;
   readonly kills: number;
   readonly powerLosses: number;
@@ -48,6 +48,8 @@ interface Known {
   handedOut: number;
   /** The batch it was last handed out or sealed in. */
   batch: string | undefined;
+  /** Between two frames: a crash may leave it in both. */
+  moving: boolean;
 }
 
 interface Life {
@@ -167,6 +169,7 @@ class Simulation {
         settled: false,
         handedOut: 0,
         batch: undefined,
+        moving: false,
       });
     }
     return toBatch({ writer, firstSequence, lines, times, levels });
@@ -207,7 +210,7 @@ class Simulation {
     const batch = this.batch(life, lane);
     const receipt = life.spool.journal(batch, lane);
     this.trace(`${life.process.name} journal ${batch.id} ${receipt ? 'ok' : 'refused'}`);
-    if (!receipt) return;
+    if (!receipt || !life.process.alive) return;
     this.promise(batch, receipt);
     life.pieces[lane].push({ batch, receipt });
   }
@@ -232,6 +235,7 @@ class Simulation {
     const whole = joined(parts);
     const receipt = life.spool.seal(whole, lane);
     this.trace(`${life.process.name} seal ${whole.id} ${receipt ? 'ok' : 'refused'}`);
+    if (!life.process.alive) return;
     if (!receipt) {
       // The pieces are still there; what was not journaled is forgotten by its owner here.
       pieces.unshift(...members);
@@ -265,7 +269,7 @@ class Simulation {
         if (this.calm) this.fail(`${id} was handed out after it was settled`);
       }
       known.handedOut++;
-      if (known.batch !== undefined && known.batch !== batch.id && this.powerLosses === 0) {
+      if (known.batch !== undefined && known.batch !== batch.id && !known.moving && this.powerLosses === 0) {
         this.fail(`${id} came back in ${batch.id}, not in ${known.batch}`);
       }
       known.batch = batch.id;
@@ -288,18 +292,19 @@ class Simulation {
     const kept = Array.from({ length: batch.count }, (_, i) => i).filter(() => this.machine.chance(0.5));
     if (kept.length === 0) return this.settle(life, held, 'ack');
     const remaining = batch.pick(kept);
-    // Between the two frames a crash leaves both.
-    for (const known of this.knownOf(batch)) known.batch = undefined;
+    // The destination has the others. Between the two frames a crash leaves both.
+    for (const known of this.knownOf(batch)) Object.assign(known, { moving: true, settled: true });
+    for (const known of this.knownOf(remaining)) known.settled = false;
     const receipt = await life.spool.replace(held.receipt, remaining);
     this.trace(`${life.process.name} replace ${batch.id} by ${remaining.id} ${receipt ? 'ok' : 'refused'}`);
     if (!life.process.alive) return;
     if (!receipt) {
+      for (const known of this.knownOf(batch)) Object.assign(known, { moving: false, settled: false });
       life.held.push(held);
       return;
     }
-    for (const known of this.knownOf(batch)) known.settled = true;
     for (const known of this.knownOf(remaining)) {
-      known.settled = false;
+      known.moving = this.faulty;
       // After a failure the old frame's slot may not have been written.
       known.batch = this.faulty ? undefined : remaining.id;
     }
@@ -313,6 +318,7 @@ class Simulation {
       return { batch: this.batch(life, lane), lane };
     });
     const receipts = life.spool.appendSync(batches, 1000);
+    if (!life.process.alive) return;
     this.trace(`${life.process.name} exits, ${receipts.length} of ${batches.length} written`);
     receipts.forEach((receipt, i) => {
       for (const known of this.knownOf(batches[i]!.batch)) {
@@ -329,12 +335,18 @@ class Simulation {
     for (const known of this.known.values()) if (known.receipt?.durable) known.durable = true;
   }
 
+  /** A process that is no more. */
+  forget(life: Life): void {
+    const at = this.lives.indexOf(life);
+    if (at !== -1) this.lives.splice(at, 1);
+  }
+
   kill(life: Life): void {
     this.trace(`${life.process.name} is killed`);
     this.noteDurable();
     this.kills++;
     life.process.kill();
-    this.lives.splice(this.lives.indexOf(life), 1);
+    this.forget(life);
   }
 
   powerLoss(): void {
@@ -351,12 +363,13 @@ class Simulation {
   }
 
   async close(life: Life): Promise<void> {
-    this.lives.splice(this.lives.indexOf(life), 1);
-    await this.machine.finish(life.spool.close());
+    await this.machine.finish(life.spool.close(), () => !life.process.alive);
+    if (!life.process.alive) return;
+    this.forget(life);
     this.trace(`${life.process.name} has closed`);
     this.noteDurable();
     // Its heart stops here; nobody may be hurt by what its timers would still have done.
-    if (life.process.alive) life.process.kill();
+    life.process.kill();
   }
 
   // --- the run
@@ -440,17 +453,19 @@ class Simulation {
 
   async run(): Promise<SimulationReport> {
     const { machine } = this;
-    const actions = this.scenario.actions ?? 20 + machine.below(60);
+    const actions = 20 + machine.below(60);
     for (let i = 0; i < actions; i++) {
       await this.act();
       for (let steps = machine.below(8); steps > 0; steps--) await machine.step(machine.elapsed);
       if (this.broken) throw this.broken;
       for (const life of this.lives) this.balance(life);
     }
+    const callsUntilHealing = machine.calls;
     await this.heal();
     const { seed } = this.scenario;
     const { kills, powerLosses, evicted, lost, duplicates } = this;
-    return { seed, calls: machine.calls, records: this.known.size, kills, powerLosses, evicted, lost, duplicates };
+    const { calls } = machine;
+    return { seed, calls, callsUntilHealing, records: this.known.size, kills, powerLosses, evicted, lost, duplicates };
   }
 
   /** Everything works again: what is left comes out. */
@@ -463,6 +478,7 @@ class Simulation {
     for (const life of [...this.lives]) {
       for (let i = 0; life.busy > 0; i++) {
         const more = await machine.step();
+        if (this.broken) throw this.broken;
         if (life.busy > 0 && (i > 1000 || !more)) this.fail(`${life.process.name} does not come to an end`);
       }
       if (!this.lives.includes(life)) continue;

@@ -136,7 +136,7 @@ export class Appender {
       } catch (error) {
         const code = codeOf(error);
         yield* this.#core.startOver(code);
-        if (last || (isFull(code) && !(yield* this.#quota.evict(lane, 'diskFull')))) {
+        if (last || (isFull(code) && !(yield* this.#quota.yield(lane, 'diskFull')))) {
           this.#core.failed(error);
           return undefined;
         }

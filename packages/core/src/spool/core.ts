@@ -8,7 +8,7 @@ import { Directory, type Identity } from './directory.js';
 import { Disk } from './disk.js';
 import { type Counters, Latency, newCounters, type SpoolEvent, type SpoolState } from './events.js';
 import { codeOf, type FileSystem, type Steps } from './file-system.js';
-import { Health, isGone } from './health.js';
+import { Health, isGone, type Pauses } from './health.js';
 import { Keys } from './keys.js';
 import type { SpoolOptions } from './options.js';
 import { type Segment, Unit } from './segment.js';
@@ -32,6 +32,7 @@ export interface Tuning {
   readonly maxAttempts: number;
   /** An attempt that its process has survived for this long is not held against the batch. */
   readonly harmlessMs: number;
+  readonly pauses: Pauses;
   /** Compress in the background. */
   readonly offload: boolean;
 }
@@ -54,7 +55,7 @@ export class Core {
   readonly fs: FileSystem;
   readonly identity: Identity;
   readonly catalog = new Catalog();
-  readonly health = new Health();
+  readonly health: Health;
   readonly disk: Disk;
   readonly directory: Directory;
   readonly keys: Keys;
@@ -84,6 +85,7 @@ export class Core {
     this.fs = fs;
     this.identity = identity;
     this.#onEvent = onEvent;
+    this.health = new Health(tuning.pauses);
     this.keys = new Keys(options.encryption, env);
     this.disk = new Disk({
       fs,

@@ -241,6 +241,8 @@ export class Drain {
     add(this.#core.counters.appended, replacement, -1);
     add(this.#core.counters.acked, this.#settle(unit, 'acked'));
     add(this.#core.counters.acked, replacement, -1);
+    // Before anything is sent from the new frame: a crash must not bring back both.
+    yield* this.#shelf.writeSlots(unit.segment);
     return replacement;
   }
 

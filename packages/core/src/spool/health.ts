@@ -10,8 +10,17 @@ export type DiskState = 'idle' | 'ok' | 'diskFull' | 'failed' | 'disabled';
 const full = new Set(['ENOSPC', 'EDQUOT']);
 const refused = new Set(['EROFS', 'EACCES', 'EPERM', 'ENOTDIR', 'ELOOP', 'KEY_MISSING']);
 
-const pauseMs = { diskFull: 5000, disabled: 60_000, failed: 5000 } as const;
 const maxPauseMs = 600_000;
+
+/** How long to leave the disk alone after a failure, in ms. */
+export interface Pauses {
+  /** Full: probed steadily, it may be freed at any moment. */
+  readonly diskFull: number;
+  /** Read-only or forbidden: doubled with every further failure, up to ten minutes. */
+  readonly disabled: number;
+  /** Anything else: doubled likewise. */
+  readonly failed: number;
+}
 
 export function isFull(code: string): boolean {
   return full.has(code);
@@ -23,9 +32,14 @@ export function isGone(code: string): boolean {
 }
 
 export class Health {
+  readonly #pauses: Pauses;
   #state: DiskState = 'idle';
   #retryAt = 0;
   #failures = 0;
+
+  constructor(pauses: Pauses) {
+    this.#pauses = pauses;
+  }
 
   get state(): DiskState {
     return this.#state;
@@ -42,10 +56,9 @@ export class Health {
   }
 
   failed(code: string, now: number): void {
-    this.#state = full.has(code) ? 'diskFull' : refused.has(code) ? 'disabled' : 'failed';
-    const base = pauseMs[this.#state as keyof typeof pauseMs];
-    // A full disk is probed steadily: it may be freed at any moment. Others back off.
-    const factor = this.#state === 'diskFull' ? 1 : 2 ** Math.min(this.#failures++, 10);
-    this.#retryAt = now + Math.min(base * factor, maxPauseMs);
+    const state = full.has(code) ? 'diskFull' : refused.has(code) ? 'disabled' : 'failed';
+    const factor = state === 'diskFull' ? 1 : 2 ** Math.min(this.#failures++, 10);
+    this.#state = state;
+    this.#retryAt = now + Math.min(this.#pauses[state] * factor, maxPauseMs);
   }
 }

@@ -6,15 +6,16 @@ import * as fs from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { basename, dirname } from 'node:path';
 import { promisify } from 'node:util';
-import type {
-  Beacon,
-  BeaconState,
-  Call,
-  Calls,
-  FileInfo,
-  FileSystem,
-  FileSystemInfo,
-  OpenMode,
+import {
+  type Beacon,
+  type BeaconState,
+  type Call,
+  type Calls,
+  codeOf,
+  type FileInfo,
+  type FileSystem,
+  type FileSystemInfo,
+  type OpenMode,
 } from './file-system.js';
 
 const { O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_NOFOLLOW = 0 } = fs.constants;
@@ -49,6 +50,38 @@ function fileSystemInfo(stats: fs.StatsFs): FileSystemInfo {
   };
 }
 
+// Not Node's own `recursive`: on a read-only file system that says ENOENT.
+function makeDirectories(path: string): void {
+  try {
+    fs.mkdirSync(path, 0o700);
+  } catch (error) {
+    const parent = parentToMake(path, error);
+    if (parent === undefined) return;
+    makeDirectories(parent);
+    fs.mkdirSync(path, 0o700);
+  }
+}
+
+async function makeDirectoriesLater(path: string): Promise<void> {
+  try {
+    await mkdir(path, 0o700);
+  } catch (error) {
+    const parent = parentToMake(path, error);
+    if (parent === undefined) return;
+    await makeDirectoriesLater(parent);
+    await mkdir(path, 0o700);
+  }
+}
+
+/** The directory whose lack made mkdir fail; undefined where the path was there already. */
+function parentToMake(path: string, error: unknown): string | undefined {
+  const code = codeOf(error);
+  if (code === 'EEXIST') return undefined;
+  const parent = dirname(path);
+  if (code !== 'ENOENT' || parent === path) throw error;
+  return parent;
+}
+
 const sync: Calls = {
   open: (path, mode) => fs.openSync(path, flags[mode], 0o600),
   write: (fd, buffers, position) =>
@@ -59,7 +92,7 @@ const sync: Calls = {
   size: (fd) => fs.fstatSync(fd).size,
   close: (fd) => fs.closeSync(fd),
   makeDirectory: (path) => fs.mkdirSync(path, 0o700),
-  makeDirectories: (path) => void fs.mkdirSync(path, { recursive: true, mode: 0o700 }),
+  makeDirectories,
   readText: (path) => fs.readFileSync(path, 'utf8'),
   list: (path) => fs.readdirSync(path),
   stat: (path) => fileInfo(fs.lstatSync(path)),
@@ -99,7 +132,7 @@ const background: { [K in keyof Calls]: (...args: Parameters<Calls[K]>) => Promi
   size: async (fd) => (await fstat(fd)).size,
   close,
   makeDirectory: (path) => mkdir(path, 0o700),
-  makeDirectories: async (path) => void (await mkdir(path, { recursive: true, mode: 0o700 })),
+  makeDirectories: makeDirectoriesLater,
   readText: (path) => readFile(path, 'utf8'),
   list: promisify(fs.readdir) as (path: string) => Promise<string[]>,
   stat: async (path) => fileInfo(await lstat(path)),

@@ -53,7 +53,10 @@ export const spoolOptions = object(
     maxBytes: size({ default: 512 * 2 ** 20, min: 2 ** 20, doc: 'Most bytes on the disk, everything included.' }),
     maxSegments: integer({ default: 4096, min: 4, doc: 'Most segment files: a disk can run out of inodes too.' }),
     maxAgeMs: milliseconds({ default: 72 * 3_600_000, min: 1000, doc: 'What is older is dropped, and counted.' }),
-    minFreeBytes: size({ default: 256 * 2 ** 20, doc: 'Stop spooling when the disk has less than this free.' }),
+    minFreeBytes: size({
+      default: 256 * 2 ** 20,
+      doc: 'Stop spooling when the disk has less than this free, or less than a tenth where that is less.',
+    }),
     durability: choice(['spill', 'hybrid', 'journal'], {
       default: 'spill',
       doc: 'spill: memory first, disk under pressure, in an outage and at exit. journal: disk before anything else. hybrid: journal for the records of the high lane, spill for the rest.',

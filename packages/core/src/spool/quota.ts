@@ -58,14 +58,13 @@ export class Quota {
 
   /** Makes room for a write; false where there is none to be had. */
   *makeRoom(size: number, lane: Lane): Steps<boolean> {
-    yield* this.#look(size);
-    if (this.#low && !(yield* this.evict(lane, 'diskFull'))) {
+    yield* this.look(size);
+    if (this.#low && !(yield* this.yield(lane, 'diskFull'))) {
       this.#core.failed({ code: 'ENOSPC' });
       return false;
     }
     while (this.#over(size, lane)) {
-      if (this.#core.options.whenFull === 'dropNewest' && !this.#lowerThan(lane)) return false;
-      if (!(yield* this.evict(lane, 'quota'))) return false;
+      if (!(yield* this.yield(lane, 'quota'))) return false;
     }
     return true;
   }
@@ -83,8 +82,11 @@ export class Quota {
     return lane !== 'high' && upTo + size > maxBytes * share[lane];
   }
 
-  #lowerThan(lane: Lane): boolean {
-    return LANES.some((lower) => rank(lower) > rank(lane) && this.#victim(lower) !== undefined);
+  /** Deletes a segment for a new batch: of a lower lane, or, where the oldest gives way, of the same. */
+  *yield(lane: Lane, reason: EvictionReason): Steps<boolean> {
+    const lower = LANES[rank(lane) + 1];
+    if (this.#core.options.whenFull === 'dropOldest') return yield* this.evict(lane, reason);
+    return lower !== undefined && (yield* this.evict(lower, reason));
   }
 
   /** Deletes what is older than the limit. */
@@ -147,7 +149,7 @@ export class Quota {
   }
 
   /** Looks at the free space of the disk now and then. */
-  *#look(size: number): Steps<void> {
+  *look(size: number): Steps<void> {
     const { runtime, options, directory } = this.#core;
     this.#sinceLook += size;
     const now = runtime.monotonic();
@@ -158,8 +160,9 @@ export class Quota {
     try {
       const info = yield* call('info', directory.folder);
       this.#warn(info.type, directory.folder);
-      const inodesLeft = info.totalInodes === 0 || info.freeInodes >= 64;
-      this.#low = info.freeBytes < options.minFreeBytes || !inodesLeft;
+      // A small volume may be used too.
+      const spare = Math.min(options.minFreeBytes, info.totalBytes / 10);
+      this.#low = info.freeBytes < spare || info.freeInodes < Math.min(1000, info.totalInodes / 20);
     } catch {
       // Without an answer the writes themselves will tell.
       this.#low = false;

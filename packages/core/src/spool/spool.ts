@@ -105,6 +105,7 @@ const defaults = {
   scanMs: 60_000,
   maxAttempts: 5,
   harmlessMs: 10_000,
+  pauses: { diskFull: 5000, disabled: 60_000, failed: 5000 },
   offload: true,
 } as const;
 

@@ -74,6 +74,7 @@ export class Upkeep {
     if ((yield* core.directory.beat()) === 'gone') core.abandonAll('ENOENT');
     yield* this.#closeIdle();
     yield* drain.forgiveHarmless();
+    if (core.directory.ready) yield* quota.look(0);
     yield* quota.enforce();
     yield* shelf.tidy();
     const now = core.runtime.monotonic();
