@@ -2,38 +2,22 @@
 // Invariants: never throws; lines carry the context of the running request and no secrets; a child follows its parent's level
 // until it is given one of its own; the level of a request, where it has one, counts before that of the logger.
 
-import type { Destination } from '../context/fingers-crossed.js';
 import type { RequestContext } from '../context/request-context.js';
 import { LEVEL_NAMES, LEVELS, type LevelName, levelNumber } from '../levels.js';
-import { option, optionError } from '../option-error.js';
+import { option } from '../option-error.js';
 import { isError } from '../redaction/error-entries.js';
-import { createRedaction, type RedactOptions } from '../redaction/redaction.js';
 import { CONTEXT, CONTEXT_HOOK, storage } from '../shared.js';
+import { LINE_OPTIONS, type LineOptions, linesTo } from './destination.js';
 import { formatted } from './format.js';
-import { LineWriter } from './line-writer.js';
+import type { LineWriter } from './line-writer.js';
 
 /** How a plain logger writes. */
-export interface LoggerOptions {
+export interface LoggerOptions extends LineOptions {
   /**
    * The least level of lines that are written.
    * @default 'info'
    */
   readonly level?: LevelName | 'silent';
-  /**
-   * Fields of every line; `null`: none.
-   * @default { pid, hostname }
-   */
-  readonly base?: object | null;
-  /**
-   * Where lines go: a stream, a pino destination, the in-process stream of `@spillway/pino`.
-   * @default process.stdout
-   */
-  readonly destination?: Destination;
-  /**
-   * What is hidden; `false`: nothing.
-   * @default true
-   */
-  readonly redact?: RedactOptions | boolean;
 }
 
 /** Logs at one level: fields and a message, an error, or a message alone, with arguments for its placeholders. */
@@ -160,18 +144,6 @@ function messageOf(fields: object | undefined): string | undefined {
   }
 }
 
-function standardBase(): object {
-  const host = globalThis.process as NodeJS.Process | undefined;
-  const os = host?.getBuiltinModule?.('node:os');
-  return os === undefined ? {} : { pid: host?.pid, hostname: os.hostname() };
-}
-
-function standardDestination(): Destination {
-  const host = globalThis.process as NodeJS.Process | undefined;
-  if (host?.stdout !== undefined) return host.stdout;
-  return { write: (line) => console.log(line.trimEnd()) };
-}
-
 /**
  * Makes a plain logger: the calls and the lines of pino, for services that do without it.
  * @throws with the code `SPILLWAY_OPTIONS_INVALID`
@@ -180,15 +152,7 @@ function standardDestination(): Destination {
  * log.info({ order: 7 }, 'paid %s', 'in full')
  */
 export function createLogger(options: LoggerOptions = {}): Logger {
-  option.known(options, ['level', 'base', 'destination', 'redact'], 'logger');
-  const destination = options.destination ?? standardDestination();
-  if (typeof destination?.write !== 'function')
-    throw optionError('destination', 'a stream with `write()`', destination);
-  const writer = new LineWriter({ destination, redaction: createRedaction(options.redact ?? true) });
-  return new PlainLogger({
-    writer,
-    bindings: options.base === null ? '' : writer.fieldsJson(options.base ?? standardBase()),
-    parent: undefined,
-    level: levelNumber(option.one(options.level ?? 'info', 'level', SETTABLE)),
-  });
+  option.known(options, ['level', ...LINE_OPTIONS], 'logger');
+  const level = levelNumber(option.one(options.level ?? 'info', 'logger.level', SETTABLE));
+  return new PlainLogger({ ...linesTo(options, 'logger'), parent: undefined, level });
 }
