@@ -237,7 +237,9 @@ export class RequestLog<Req, Res> {
 
 /** An error that was answered with a status of the client's fault is no failure of ours: not found, not allowed, not valid. */
 function failed(error: unknown, status: number): boolean {
-  return status >= 500 || (error !== undefined && (status < 400 || status > 499));
+  if (status >= 500) return true;
+  // An error that was answered with a status of the client's kind is the client's; one that never was answered is ours.
+  return error !== undefined && (status < 400 || status >= CLIENT_CLOSED);
 }
 
 const LEVEL_BY_NUMBER = new Map(Object.entries(LEVELS).map(([name, number]) => [number, name]));
