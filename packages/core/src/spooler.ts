@@ -191,17 +191,21 @@ export class Spooler {
 
   /** Last words: everything that is only in memory, on the spot. Returns what did not make it. */
   lastWords(entries: readonly Entry[], budgetMs: number): Entry[] {
-    const exposed = entries.filter(({ hold, batch }) => {
-      if (hold?.root !== batch) return true;
-      this.letGo(hold);
-      return false;
-    });
+    const unsaved: Entry[] = [];
+    const exposed: Entry[] = [];
+    for (const entry of entries) {
+      const { hold, batch } = entry;
+      if (hold?.root === batch) this.letGo(hold);
+      else if (this.spool.takes(batch)) exposed.push(entry);
+      else unsaved.push(entry);
+    }
+    // Every one of them can be written, so what was written are the first of them.
     const written = this.spool.appendSync(exposed, budgetMs).length;
     for (const { batch, hold } of exposed.slice(0, written)) {
       this.count(batch, 1);
       this.settle(hold);
     }
-    return exposed.slice(written);
+    return [...unsaved, ...exposed.slice(written)];
   }
 
   // ── from disk ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -155,6 +155,21 @@ describe('with a spool', () => {
     expect(sorted(numbers(next.destination.stored))).toEqual(upTo(170));
   });
 
+  it('knows which batch was too large for its last words', () => {
+    const { destination, logs } = setUp(
+      { queue: { maxBytes: '128mb' }, batch: { maxBytes: '80mb', maxRecords: 1, lingerMs: 60_000 } },
+      scriptedDestination({ maxBytes: 80 << 20, maxRecordBytes: 72 << 20 }),
+    );
+    destination.behave(() => ({ kind: 'hang' }));
+    logs.write(lines(1, 0, 30, 64 << 20) + lines(1, 1));
+    logs.spillSync();
+    const { queued, spooled } = balanced(logs);
+    expect(queued.records).toBe(1);
+    expect(queued.bytes).toBeGreaterThan(64 << 20);
+    expect(spooled.records).toBe(1);
+    expect(spooled.bytes).toBeLessThan(1000);
+  });
+
   it('keeps rejected records as dead letters', async () => {
     const { destination, logs } = setUp();
     destination.behave(() => reply({ outcome: 'reject', reason: 'mapping' }));

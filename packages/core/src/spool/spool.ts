@@ -49,6 +49,7 @@ import { attempt, type FileSystem, type Steps } from './file-system.js';
 import { Journal } from './journal.js';
 import { nodeFileSystem } from './node-file-system.js';
 import { type SpoolOptions, spoolOptions } from './options.js';
+import { fits } from './prepare.js';
 import { Quota } from './quota.js';
 import type { Receipt } from './segment.js';
 import { Shelf } from './shelf.js';
@@ -173,6 +174,11 @@ export class Spool {
     const receipt = this.#journal.seal(batch, lane);
     if (receipt) this.#upkeep.wrote();
     return receipt;
+  }
+
+  /** Whether a batch is small enough for the disk: larger ones are refused, however much room there is. */
+  takes(batch: Batch): boolean {
+    return fits(batch);
   }
 
   /**
