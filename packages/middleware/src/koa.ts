@@ -36,6 +36,13 @@ const reader: ExchangeReader<IncomingMessage, ServerResponse> = {
   remoteAddress: (req) => (req as Linked)[KOA]?.ip,
 };
 
+/** Koa answers an error without the headers set so far, but with those that the error itself has. */
+function keepHeader(error: unknown, value: unknown, name: string): void {
+  if (!(error instanceof Error) || value === undefined || !Object.isExtensible(error)) return;
+  const { headers } = error as { headers?: object };
+  Object.defineProperty(error, 'headers', { value: { ...headers, [name]: value }, configurable: true, writable: true });
+}
+
 /** Koa starts to send a stream when all middleware is done, outside of the context: what the stream logs would lack it. */
 function bindStream(body: unknown, context: RequestContext): void {
   if (typeof body !== 'object' || body === null || typeof (body as Readable).pipe !== 'function') return;
@@ -54,6 +61,7 @@ function bindStream(body: unknown, context: RequestContext): void {
  */
 export function requestLog(options: KoaRequestLogOptions = {}): (ctx: Context, next: Next) => Promise<void> {
   const log = new RequestLog(options, reader);
+  const header = options.requestIdHeader || 'x-request-id';
   return async (ctx, next) => {
     const raw = { req: ctx.req, res: ctx.res };
     (ctx.req as Linked)[KOA] = ctx;
@@ -68,6 +76,7 @@ export function requestLog(options: KoaRequestLogOptions = {}): (ctx: Context, n
       bindStream(ctx.body, context);
     } catch (error) {
       context.error ??= error;
+      keepHeader(error, ctx.res.getHeader(header), header);
       throw error;
     }
   };

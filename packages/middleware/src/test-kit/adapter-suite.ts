@@ -228,7 +228,12 @@ export function adapterSuite(
       const answer = await ask(`${app.url}/throws`);
       expect(answer.status).toBe(500);
       const [record] = await lines.recordsWhen(1);
-      expect(record).toMatchObject({ status: 500, level: 50, msg: 'request errored' });
+      expect(record).toMatchObject({
+        status: 500,
+        level: 50,
+        msg: 'request errored',
+        request_id: answer.headers['x-request-id'],
+      });
       expect(record!.err).toMatchObject({
         type: 'TypeError',
         message: 'no way, password=[Redacted], sorry: https://[Redacted]@host/',
