@@ -4,6 +4,7 @@
 //   SPILLWAY_SIM_SEED=17 SPILLWAY_SIM_RUNS=1 pnpm test:sim        one run again; SPILLWAY_SIM_TRACE=1 prints every step
 //   SPILLWAY_SIM_DIE_AT=55 or 55:power                     ... with the first process, or all power, dying at that call
 //   SPILLWAY_SIM_EACH=1                                    every run once more for each of its calls, dying there
+//   SPILLWAY_SIM_THREADS=1                                 on fewer threads than there are processors
 //
 // A broken promise ends the run with the seed that shows it.
 
@@ -74,7 +75,7 @@ async function main() {
   let done = 0;
   try {
     const file = await bundle(directory);
-    const threads = Math.min(runs, availableParallelism());
+    const threads = Math.min(runs, Number(env.SPILLWAY_SIM_THREADS ?? availableParallelism()));
     console.error(`${runs} runs from seed ${from} on ${threads} threads`);
     const progress = setInterval(() => console.error(`${done} runs, ${failures} failures`), 10_000);
     const workers = Array.from({ length: threads }, (_, i) => {

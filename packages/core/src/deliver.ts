@@ -1,6 +1,7 @@
 // Delivers one batch: encodes it once, sends it until there is a verdict that settles it, splits what is too big.
-// In: a batch. Out: nothing left, or the records that could not be sent now, with the reason.
-// Invariants: every record ends as acked, rejected or given back; the same part is sent with the same bytes however
+// In: a list with the batch. Out: the same list, empty, or with the records that could not be sent now.
+// Invariants: what is in the list is not settled yet, at every moment, so that the owner may take it back and write it
+// to disk; every record ends as acked, rejected or left in the list; the same part is sent with the same bytes however
 // often it is tried; a part of a batch is only made when the destination said so.
 
 import retry from 'async-retry';
@@ -65,23 +66,24 @@ export class Deliverer {
     this.port = port;
   }
 
-  /** Returns what could not be sent now, oldest first. Never rejects. `signal` ends all waiting and sending. */
-  async deliver(batch: Batch, signal: AbortSignal): Promise<Batch[]> {
-    const parts = [batch];
+  /**
+   * Works on the parts in place: oldest first, and what is settled leaves the list. Ends when none is left, or with those
+   * that cannot be sent now. Whoever takes them out of the list has them: no verdict on them is booked any more. Never
+   * rejects. `signal` ends all waiting and sending.
+   */
+  async deliver(parts: Batch[], signal: AbortSignal): Promise<void> {
     let partials = 0;
-    while (parts.length > 0) {
-      const part = parts[0]!;
+    for (let part = parts[0]; part; part = parts[0]) {
       const verdict = await this.attempt(part, signal);
-      if (verdict.outcome === 'retry' || verdict.outcome === 'hold') return parts;
+      if (parts[0] !== part || verdict.outcome === 'retry' || verdict.outcome === 'hold') return;
       const rest = this.settle(part, verdict);
       parts.splice(0, 1, ...rest);
       // What a destination takes in pieces it takes for a reason: the rest waits like any other attempt.
       if (verdict.outcome === 'partial' && rest.length > 0) {
-        if (++partials >= this.options.attempts) return parts;
+        if (++partials >= this.options.attempts) return;
         await this.wait(rest[0]!, verdict.reason, partials, signal);
       }
     }
-    return [];
   }
 
   /** Books a verdict and returns the parts that still have to be sent. */

@@ -60,7 +60,8 @@ const EXIT_BUDGET_MS = 2000;
 export class Pipeline implements AsyncDisposable {
   private readonly ledger = new Ledger();
   private readonly queue = new Queue();
-  private readonly inFlight = new Set<Entry>();
+  /** What is being sent, with the parts of it that are not settled yet. */
+  private readonly inFlight = new Map<Entry, Batch[]>();
   private readonly inFlightTally: Tally = { records: 0, bytes: 0 };
   private readonly waiters = new Set<Waiter>();
   private readonly aborter = new AbortController();
@@ -410,7 +411,7 @@ export class Pipeline implements AsyncDisposable {
     if (!spooler || this.closing || draining > 0 || spooler.waitMs() > 0 || this.room() < this.drainReserve)
       return false;
     if (queue.length === 0 || drainsOldestFirst(settings, this.transport)) return true;
-    if (settings.send.maxInFlight > 1) return ![...this.inFlight].some(({ hold }) => hold?.drained);
+    if (settings.send.maxInFlight > 1) return ![...this.inFlight.keys()].some(({ hold }) => hold?.drained);
     this.drainTurn = !this.drainTurn;
     return this.drainTurn;
   }
@@ -434,19 +435,28 @@ export class Pipeline implements AsyncDisposable {
   }
 
   private async deliver(entry: Entry): Promise<void> {
-    this.inFlight.add(entry);
+    const parts = [entry.batch];
+    this.inFlight.set(entry, parts);
     this.inFlightTally.records += entry.batch.count;
     this.inFlightTally.bytes += entry.batch.bytes.length;
-    const rest = await this.deliverer.deliver(entry.batch, this.aborter.signal);
+    await this.deliverer.deliver(parts, this.aborter.signal);
     // Not there any more: it went to disk with the last words.
-    if (!this.inFlight.delete(entry)) return;
-    for (const part of rest) this.release(part.count, part.bytes.length);
-    this.queue.unshift(this.spooler?.delivered(entry, rest) ?? rest.map((batch) => ({ ...entry, batch })));
-    if (rest.length > 0) this.breaker.released();
+    if (!this.inFlight.has(entry)) return;
+    const givenBack = parts.length > 0;
+    this.queue.unshift(this.takeBack(entry));
+    if (givenBack) this.breaker.released();
     else this.reportLosses();
     this.wakeWaiters();
     this.pump();
     this.spooler?.relieve();
+  }
+
+  /** Ends a delivery. What is not settled of it goes back to the queue, but for what the disk has anyway. */
+  private takeBack(entry: Entry): Entry[] {
+    const parts = this.inFlight.get(entry)!.splice(0);
+    this.inFlight.delete(entry);
+    for (const part of parts) this.release(part.count, part.bytes.length);
+    return this.spooler?.delivered(entry, parts) ?? parts.map((batch) => ({ ...entry, batch }));
   }
 
   private release(records: number, bytes: number): void {
@@ -515,9 +525,7 @@ export class Pipeline implements AsyncDisposable {
     this.aborter.abort();
     this.feed.end();
     this.intake.seal();
-    const onTheirWay = [...this.inFlight];
-    this.inFlight.clear();
-    for (const { batch } of onTheirWay) this.release(batch.count, batch.bytes.length);
+    const onTheirWay = [...this.inFlight.keys()].flatMap((entry) => this.takeBack(entry));
     this.queue.unshift([...onTheirWay, ...this.spooler.abandon()]);
     this.spillQueue(budgetMs);
   }
@@ -563,7 +571,7 @@ export class Pipeline implements AsyncDisposable {
   private settledThrough(seal: number): boolean {
     const next = this.queue.peek();
     if (next && next.seal <= seal) return false;
-    for (const entry of this.inFlight) if (entry.seal <= seal) return false;
+    for (const entry of this.inFlight.keys()) if (entry.seal <= seal) return false;
     return !this.spooler || this.spooler.writingSeal > seal;
   }
 

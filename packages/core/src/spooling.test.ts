@@ -155,6 +155,87 @@ describe('with a spool', () => {
     expect(sorted(numbers(next.destination.stored))).toEqual(upTo(170));
   });
 
+  describe.each(['spill', 'journal', 'from the disk'])('at the end of the process (%s)', (from) => {
+    const half = (batch: { count: number }, n: number) => upTo(batch.count).slice(n);
+    it.each([
+      ['split', () => reply({ outcome: 'split', reason: 'big' })],
+      [
+        'partly acked',
+        (batch: { count: number }) => {
+          return reply({ outcome: 'partial', retry: half(batch, 30), reject: [], reason: 'busy' });
+        },
+      ],
+      [
+        'partly rejected',
+        (batch: { count: number }) => {
+          return reply({ outcome: 'partial', retry: half(batch, 30), reject: upTo(10), reason: 'bad' });
+        },
+      ],
+    ] as const)('spills of a batch that was %s only what is not settled', async (_, first) => {
+      const durability = from === 'journal' ? 'journal' : 'spill';
+      const { destination, logs } = setUp({ spool: { durability }, send: { maxInFlight: 1 } });
+      if (from === 'from the disk') {
+        destination.behave(() => down);
+        logs.write(lines(100));
+        await until(() => logs.stats().spooled.records === 100);
+      }
+      // Whole batches are taken apart; of the parts one gets through, the next one hangs.
+      let through = 0;
+      destination.behave((batch) => {
+        if (batch.count === 50) return first(batch);
+        return batch.count === 25 && through++ === 0 ? ack : { kind: 'hang' };
+      });
+      if (from !== 'from the disk') logs.write(lines(100));
+      await until(
+        () => destination.requests.length > 1 && destination.requests.at(-1)!.count < 50,
+        () => logs.stats(),
+      );
+      const { acked, rejected } = balanced(logs);
+      logs.spillSync();
+      const kept = 100 - acked.records - rejected.records;
+      expect(balanced(logs)).toMatchObject({
+        inFlight: { records: 0, bytes: 0 },
+        queued: { records: 0 },
+        spooled: { records: kept },
+      });
+      await logs.close();
+      expect(balanced(logs)).toMatchObject({ acked, rejected, spooled: { records: kept } });
+
+      destination.behave(() => ack);
+      const next = setUp({ spool: { durability } }, destination);
+      await until(
+        () => next.logs.stats().acked.records === kept,
+        () => next.logs.stats(),
+      );
+      // Each once: what was acked before did not come back.
+      expect(destination.stored.length).toBe(100 - rejected.records);
+      expect(new Set(numbers(destination.stored)).size).toBe(100 - rejected.records);
+    });
+  });
+
+  it('books no verdict on what went to disk with the last words', async () => {
+    const destination = scriptedDestination();
+    let answer = (_: Verdict) => {};
+    const { open: connect, ...rest } = destination.transport;
+    const transport: typeof destination.transport = {
+      ...rest,
+      open: (...given) => ({
+        ...connect(...given),
+        send: () =>
+          new Promise((resolve) => {
+            answer = resolve;
+          }),
+      }),
+    };
+    const { logs } = setUp({}, { ...destination, transport });
+    logs.write(lines(50));
+    await until(() => logs.stats().inFlight.records === 50);
+    logs.spillSync();
+    answer({ outcome: 'ack' });
+    await logs.close();
+    expect(balanced(logs)).toMatchObject({ acked: { records: 0 }, inFlight: { records: 0 }, spooled: { records: 50 } });
+  });
+
   it('knows which batch was too large for its last words', () => {
     const { destination, logs } = setUp(
       { queue: { maxBytes: '128mb' }, batch: { maxBytes: '80mb', maxRecords: 1, lingerMs: 60_000 } },
