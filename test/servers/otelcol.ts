@@ -1,11 +1,13 @@
 // The OpenTelemetry Collector: OTLP over gRPC and HTTP, Splunk HEC with indexer acknowledgement, fluent forward (acks by chunk,
-// compressed; no TLS, no handshake), RFC 5424 over octet-counted TCP. Read back as OTLP-JSON, a file a receiver.
+// compressed; no TLS, no handshake), RFC 5424 over octet-counted TCP, lines over TCP and TLS, anything over HTTP (a record a
+// request, gzip). Read back as OTLP-JSON, a file a receiver.
 import { join } from 'node:path';
 import { serverOf } from './blueprint.js';
 import { answers } from './http.js';
 import { readLineFile } from './line-file.js';
 import type { StartOptions } from './server.js';
 import { renderConfig } from './template.js';
+import { type TlsFiles, tlsFiles } from './tls.js';
 
 export interface OtelcolOptions extends StartOptions {
   /** An OTLP/HTTP body above it is answered with 400. @default 20 MiB */
@@ -43,19 +45,21 @@ interface OtlpLine {
 
 export interface OtelcolReadBack {
   /** Every record that came in by that receiver; written records arrive a moment later: read back with `until`. */
-  records(receiver: 'otlp' | 'hec' | 'fluent' | 'syslog'): OtlpRecord[];
+  records(receiver: 'otlp' | 'hec' | 'fluent' | 'syslog' | 'lines' | 'webhook'): OtlpRecord[];
+  readonly tls: TlsFiles;
 }
 
 /** `url` takes OTLP/HTTP (`/v1/logs`); the other receivers are in `ports`. */
 export const otelcol = serverOf<
-  'http' | 'grpc' | 'hec' | 'fluent' | 'syslog' | 'health',
+  'http' | 'grpc' | 'hec' | 'fluent' | 'syslog' | 'lines' | 'linesTls' | 'webhook' | 'health',
   OtelcolReadBack,
   OtelcolOptions
 >({
   name: 'otelcol',
-  ports: ['http', 'grpc', 'hec', 'fluent', 'syslog', 'health'],
+  ports: ['http', 'grpc', 'hec', 'fluent', 'syslog', 'lines', 'linesTls', 'webhook', 'health'],
   url: ({ ports }) => `http://127.0.0.1:${ports.http}`,
   command({ directory, dir, ports, options }) {
+    const { serverCert, serverKey } = tlsFiles(dir);
     const config = renderConfig('otelcol.yaml', dir, {
       DIR: dir,
       HTTP: ports.http,
@@ -63,6 +67,11 @@ export const otelcol = serverOf<
       HEC: ports.hec,
       FLUENT: ports.fluent,
       SYSLOG: ports.syslog,
+      LINES: ports.lines,
+      LINES_TLS: ports.linesTls,
+      WEBHOOK: ports.webhook,
+      CERT: serverCert,
+      KEY: serverKey,
       HEALTH: ports.health,
       MAX_BODY: options.maxRequestBytes ?? 20 * 1024 * 1024,
     });
@@ -70,6 +79,7 @@ export const otelcol = serverOf<
   },
   ready: ({ ports }) => answers(`http://127.0.0.1:${ports.health}/`),
   extend: ({ dir }) => ({
+    tls: tlsFiles(dir),
     records: (receiver) =>
       readLineFile<OtlpLine>(join(dir, `${receiver}.jsonl`)).flatMap(({ resourceLogs }) =>
         resourceLogs.flatMap(({ resource, scopeLogs }) =>

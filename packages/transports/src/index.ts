@@ -5,6 +5,7 @@ export { type ElasticsearchOptions, elasticsearch } from './elasticsearch.js';
 export { type FluentOptions, fluent } from './fluent.js';
 export { type HttpTransportOptions, http } from './http.js';
 export { type KafkaOptions, kafka } from './kafka.js';
+export { type LogstashOptions, logstash } from './logstash.js';
 export { type LokiOptions, loki } from './loki.js';
 export { type OtlpOptions, otlp } from './otlp.js';
 export { type RedisOptions, redis } from './redis.js';

@@ -8,6 +8,7 @@ import { elasticsearch, elasticsearchOptions, elasticsearchTraits } from './elas
 import { fluent, fluentOptions, fluentTraits } from './fluent.js';
 import { http, httpOptions, httpTraits } from './http.js';
 import { kafka, kafkaOptions, kafkaTraits } from './kafka.js';
+import { logstash, logstashOptions, logstashTraits } from './logstash.js';
 import { loki, lokiOptions, lokiTraits } from './loki.js';
 import { otlp, otlpOptions, otlpTraits } from './otlp.js';
 import { redis, redisOptions, redisTraits } from './redis.js';
@@ -39,6 +40,7 @@ export const registry: Readonly<Record<string, TransportEntry>> = {
   fluent: entry(fluent, fluentOptions, fluentTraits),
   http: entry(http, httpOptions, httpTraits),
   kafka: entry(kafka, kafkaOptions, kafkaTraits),
+  logstash: entry(logstash, logstashOptions, logstashTraits),
   loki: entry(loki, lokiOptions, lokiTraits),
   otlp: entry(otlp, otlpOptions, otlpTraits),
   redis: entry(redis, redisOptions, redisTraits),

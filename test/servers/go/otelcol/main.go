@@ -11,6 +11,8 @@ import (
 	"github.com/open-telemetry/opentelemetry-collector-contrib/receiver/fluentforwardreceiver"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/receiver/splunkhecreceiver"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/receiver/syslogreceiver"
+	"github.com/open-telemetry/opentelemetry-collector-contrib/receiver/tcplogreceiver"
+	"github.com/open-telemetry/opentelemetry-collector-contrib/receiver/webhookeventreceiver"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/confmap/provider/fileprovider"
@@ -53,6 +55,8 @@ func components() (otelcol.Factories, error) {
 		splunkhecreceiver.NewFactory(),
 		fluentforwardreceiver.NewFactory(),
 		syslogreceiver.NewFactory(),
+		tcplogreceiver.NewFactory(),
+		webhookeventreceiver.NewFactory(),
 	)
 	if err != nil {
 		return factories, err
