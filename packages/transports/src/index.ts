@@ -1,6 +1,7 @@
 // The public API of @spillway/transports, one screen.
 
 export { type ClickhouseOptions, clickhouse } from './clickhouse.js';
+export { type CloudwatchOptions, cloudwatch } from './cloudwatch.js';
 export { type ElasticsearchOptions, elasticsearch } from './elasticsearch.js';
 export { type FluentOptions, fluent } from './fluent.js';
 export { type HttpTransportOptions, http } from './http.js';

@@ -4,6 +4,7 @@
 import type { AnyTransport, OptionDoc, Schema } from '@spillway/core';
 import { describe } from '@spillway/core';
 import { clickhouse, clickhouseOptions, clickhouseTraits } from './clickhouse.js';
+import { cloudwatch, cloudwatchOptions, cloudwatchTraits } from './cloudwatch.js';
 import { elasticsearch, elasticsearchOptions, elasticsearchTraits } from './elasticsearch.js';
 import { fluent, fluentOptions, fluentTraits } from './fluent.js';
 import { http, httpOptions, httpTraits } from './http.js';
@@ -36,6 +37,7 @@ function entry<O>(factory: (options: O) => AnyTransport, schema: Schema<unknown>
 /** Name → transport. */
 export const registry: Readonly<Record<string, TransportEntry>> = {
   clickhouse: entry(clickhouse, clickhouseOptions, clickhouseTraits),
+  cloudwatch: entry(cloudwatch, cloudwatchOptions, cloudwatchTraits),
   elasticsearch: entry(elasticsearch, elasticsearchOptions, elasticsearchTraits),
   fluent: entry(fluent, fluentOptions, fluentTraits),
   http: entry(http, httpOptions, httpTraits),
