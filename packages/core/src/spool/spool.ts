@@ -47,6 +47,7 @@ import { type Counters, copyCounters, type SpoolEvent, type SpoolState } from '.
 import { ExitWriter } from './exit-writer.js';
 import { attempt, type FileSystem, type Steps } from './file-system.js';
 import { Journal } from './journal.js';
+import { silence } from './life.js';
 import { nodeFileSystem } from './node-file-system.js';
 import { type SpoolOptions, spoolOptions } from './options.js';
 import { fits } from './prepare.js';
@@ -65,6 +66,8 @@ export interface SpoolPorts {
    */
   readonly destination: string;
   readonly onEvent?: (event: SpoolEvent) => void;
+  /** The destination's folder itself, for tools that were told where it is. @default the destination's name and hash */
+  readonly folder?: string;
   /** @default the file system of this machine */
   readonly fs?: FileSystem;
   /** @default this process */
@@ -101,8 +104,7 @@ export interface LastBatch {
 const defaults = {
   stallMs: 5000,
   heartbeatMs: 5000,
-  silentMs: 15_000,
-  foreignSilentMs: 120_000,
+  ...silence,
   scanMs: 60_000,
   maxAttempts: 5,
   harmlessMs: 10_000,
@@ -308,7 +310,7 @@ function newCore(options: SpoolOptions, ports: SpoolPorts): Core {
     runtime: ports.runtime,
     fs: ports.fs ?? nodeFileSystem,
     identity: ports.identity ?? processIdentity(),
-    folder: `${options.directory.replace(/\/+$/, '')}/${folderName(ports.destination)}`,
+    folder: ports.folder ?? `${options.directory.replace(/\/+$/, '')}/${folderName(ports.destination)}`,
     env,
     onEvent: ports.onEvent ?? (() => {}),
   });

@@ -30,6 +30,17 @@ export interface FoundFrame {
   readonly pieces?: readonly number[];
 }
 
+/** Bytes of a segment that are not what was written. */
+export interface Damage {
+  readonly offset: number;
+  readonly bytes: number;
+  /**
+   * header: the file's first bytes; region: bytes between frames; marker: a seal or footer whose contents are wrong;
+   * torn: the file ends inside a frame, or in bytes that are none.
+   */
+  readonly kind: 'header' | 'region' | 'marker' | 'torn';
+}
+
 export interface Walk {
   /** Unset where the first bytes are wrong; frames can be found all the same. */
   readonly header: SegmentHeader | undefined;
@@ -43,6 +54,8 @@ export interface Walk {
   readonly corruptBytes: number;
   /** Bytes of a last frame that was not written to its end. */
   readonly tornBytes: number;
+  /** Where these bytes are, in the order of the file. */
+  readonly damage: readonly Damage[];
 }
 
 const windowBytes = 16 * 1024;
@@ -98,8 +111,17 @@ class Findings {
   readonly #proven = tally();
   readonly #found = tally();
   footer: Footer | undefined;
+  readonly damage: Damage[] = [];
   corruptBytes = 0;
   tornBytes = 0;
+
+  /** Notes bytes that are not what was written. */
+  spoilt(kind: Damage['kind'], offset: number, bytes: number): void {
+    if (bytes <= 0) return;
+    if (kind === 'torn') this.tornBytes += bytes;
+    else this.corruptBytes += bytes;
+    this.damage.push({ offset, bytes, kind });
+  }
 
   /** Notes that the file once held this much. */
   prove(records: number, bytes: number): void {
@@ -117,12 +139,12 @@ class Findings {
   }
 
   result(header: SegmentHeader | undefined): Walk {
-    const { frames, footer, corruptBytes, tornBytes } = this;
+    const { frames, footer, corruptBytes, tornBytes, damage } = this;
     const lost = {
       records: Math.max(0, this.#proven.records - this.#found.records),
       bytes: Math.max(0, this.#proven.bytes - this.#found.bytes),
     };
-    return { header, foreign: false, frames, footer, lost, corruptBytes, tornBytes };
+    return { header, foreign: false, frames, footer, lost, corruptBytes, tornBytes, damage };
   }
 }
 
@@ -139,13 +161,13 @@ export function* walk(fd: number, { segmentNumber, end, bad = 'fail' }: WalkOpti
   const window = new Window(fd, size, bad);
   const decoded = decodeSegmentHeader(yield* window.at(0, segmentHeaderBytes));
   if (decoded === 'foreign') {
-    const none = { header: undefined, footer: undefined, lost: tally(), corruptBytes: 0, tornBytes: 0 };
+    const none = { header: undefined, footer: undefined, lost: tally(), corruptBytes: 0, tornBytes: 0, damage: [] };
     return { ...none, foreign: true, frames: [] };
   }
   const header = decoded === 'damaged' ? undefined : decoded;
   const members = new Membership(header, segmentNumber);
   const findings = new Findings();
-  if (!header) findings.corruptBytes += Math.min(size, segmentHeaderBytes);
+  if (!header) findings.spoilt('header', 0, Math.min(size, segmentHeaderBytes));
   let offset = segmentHeaderBytes;
   while (offset < size) {
     const bytes = yield* window.at(offset, frameHeaderBytes);
@@ -158,10 +180,10 @@ export function* walk(fd: number, { segmentNumber, end, bad = 'fail' }: WalkOpti
     const search = yield* findFrame(window, offset + alignment, members);
     if (search.found === undefined) {
       // Zeros at the end are a file that was extended before its bytes arrived.
-      if (!search.blank || !isZero(bytes)) findings.tornBytes += size - offset;
+      if (!search.blank || !isZero(bytes)) findings.spoilt('torn', offset, size - offset);
       break;
     }
-    findings.corruptBytes += search.found - offset;
+    findings.spoilt('region', offset, search.found - offset);
     offset = search.found;
   }
   return findings.result(header);
@@ -174,7 +196,7 @@ function* visit(window: Window, offset: number, bytes: Buffer, header: FrameHead
   const slots = { mark: readMark(bytes, 0), attempts: readAttempts(bytes, 0) };
   to.prove(recordsBefore + recordCount, lineBytesBefore + lineBytes);
   if (offset + frameHeaderBytes + storedLength > window.size) {
-    to.tornBytes += window.size - offset;
+    to.spoilt('torn', offset, window.size - offset);
     return false;
   }
   if (type === frameTypes.batch || type === frameTypes.piece) {
@@ -189,7 +211,7 @@ function* visit(window: Window, offset: number, bytes: Buffer, header: FrameHead
   }
   const pieces = type === frameTypes.seal && intact ? decodeSeal(payload) : undefined;
   if (pieces) to.add({ offset, header, ...slots, pieces });
-  if (!intact) to.corruptBytes += frameSize(storedLength);
+  if (!intact) to.spoilt('marker', offset, frameSize(storedLength));
   return true;
 }
 
