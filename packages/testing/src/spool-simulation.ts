@@ -243,7 +243,9 @@ class Simulation {
     }
     this.promise(whole, receipt);
     // After a failure the batch is a copy; a crash between the copy and the slots leaves the pieces too.
-    for (const known of this.knownOf(whole)) known.batch = this.faulty ? undefined : whole.id;
+    for (const known of this.knownOf(whole)) {
+      Object.assign(known, { batch: this.faulty ? undefined : whole.id, moving: this.faulty });
+    }
     life.held.push({ batch: whole, receipt });
   }
 
@@ -490,7 +492,7 @@ class Simulation {
       await this.drain(last);
       this.balance(last);
       if (this.broken) throw this.broken;
-      const files = machine.files();
+      const files = this.files();
       const directories = new Set(files.map((path) => path.slice(0, path.lastIndexOf('/'))));
       const done = directories.size <= 1 && !files.some((path) => path.endsWith('.seg'));
       // The one directory may be the last one's own, or one that nobody has taken over yet.
@@ -521,8 +523,15 @@ class Simulation {
       this.fail(`${missing.length} promised records are missing (${excused} counted as dropped): ${names.join(' ')}`);
     }
     if (this.lost > 0 && this.powerLosses === 0 && !this.faulty) this.fail(`${this.lost} records count as lost`);
-    const left = this.machine.files();
+    const left = this.files();
     if (left.length > 0) this.fail(`files are left: ${left.join(' ')}`);
+    const damaged = this.machine.files().length;
+    if (damaged > 0 && this.powerLosses === 0 && !this.faulty) this.fail(`${damaged} segments count as damaged`);
+  }
+
+  /** All files but those that are set aside for good. */
+  files(): string[] {
+    return this.machine.files().filter((path) => !path.includes('/damaged/'));
   }
 }
 

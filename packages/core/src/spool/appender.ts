@@ -128,6 +128,7 @@ export class Appender {
     for (let last = false; ; last = true) {
       const started = runtime.monotonic();
       try {
+        yield* this.#core.fence();
         const written = yield* writer.write(frames);
         if (options.sync === 'always') yield* this.#syncOrUndo(written);
         this.#core.writes.add(runtime.monotonic() - started);

@@ -8,6 +8,7 @@
 //   sequences: differences, the first to the frame's first sequence
 
 import { Batch, type BatchParts } from '../batch.js';
+import { maxFrameRecords } from './frame.js';
 import { fold, maxVarintBytes, unfold, VarintReader, writeVarint } from './varint.js';
 
 const hasNanos = 1;
@@ -91,7 +92,7 @@ export function decodePayload(payload: Buffer, firstSequence: number, count: num
   if (payload.length < 4) return undefined;
   const end = 4 + payload.readUInt32LE(0);
   // Each record takes three bytes of the block at least, so that a wrong count cannot make us allocate at will.
-  if (end > payload.length || count < 1 || count * 3 > end) return undefined;
+  if (end > payload.length || count < 1 || count > maxFrameRecords || count * 3 > end) return undefined;
   const block = payload.subarray(0, end);
   const bytes = payload.subarray(end);
   const flags = block[4]!;

@@ -67,6 +67,8 @@ export class Core {
   /** Segments with bytes that the disk itself may not have yet. */
   readonly dirty = new Set<Segment>();
   closed = false;
+  /** The disk belongs to another machine: others may take silence for death and our directory with it. */
+  remote = false;
   readonly #onEvent: (event: SpoolEvent) => void;
   readonly #writers = new Map<string, SegmentWriter>();
   #told: SpoolState = 'idle';
@@ -194,6 +196,14 @@ export class Core {
   *startOver(code: string): Steps<void> {
     if (!isGone(code)) return;
     if ((yield* this.directory.beat()) === 'gone') this.abandonAll(code);
+  }
+
+  /**
+   * Before a write where others may have taken us for dead, because there is no beacon or they are on other machines:
+   * what is written into a directory that is no longer ours may be deleted unread.
+   */
+  *fence(): Steps<void> {
+    if (this.directory.ready && (this.remote || !this.directory.lit)) yield* this.startOver('ENOENT');
   }
 
   abandonAll(code: string): void {

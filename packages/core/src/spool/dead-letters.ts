@@ -11,6 +11,7 @@ import type { Core } from './core.js';
 import { newId } from './directory.js';
 import type { Key } from './encryption.js';
 import { attempt, call, codeOf, readUpTo, type Steps, writeFully } from './file-system.js';
+import { type KeptFile, listKept } from './kept-files.js';
 
 /** One rejected record. */
 export interface DeadLetter {
@@ -30,12 +31,7 @@ export interface DeadLetter {
 }
 
 /** A file of dead letters. */
-export interface DeadLetterFile {
-  readonly name: string;
-  readonly bytes: number;
-  /** Time of its last change, ms since the epoch. */
-  readonly modifiedMs: number;
-}
+export type DeadLetterFile = KeptFile;
 
 /** What is stored where there is a key. */
 interface SealedLetter {
@@ -43,8 +39,8 @@ interface SealedLetter {
   readonly sealed: string;
 }
 
-const filePattern = /^[0-9a-f]{32}-\d+\.ndjson$/;
-const claimedPattern = /^\.r-[0-9a-f]{32}-\d+\.ndjson$/;
+/** With `.r-` in front while it is being retried. */
+const filePattern = /^(\.r-)?[0-9a-f]{32}-\d+\.ndjson$/;
 const newline = Buffer.from('\n');
 const maxReason = 500;
 const batchRecords = 1000;
@@ -140,24 +136,12 @@ export class DeadLetters {
 
   /** The files there are, oldest first. */
   *files(): Steps<DeadLetterFile[]> {
-    let names: string[];
-    try {
-      names = yield* call('list', this.#directory);
-    } catch (error) {
-      if (codeOf(error) === 'ENOENT') return [];
-      throw error;
-    }
-    const files: DeadLetterFile[] = [];
-    for (const name of names) {
-      if (!filePattern.test(name) && !claimedPattern.test(name)) continue;
-      try {
-        const { size: bytes, modifiedMs } = yield* call('stat', `${this.#directory}/${name}`);
-        files.push({ name, bytes, modifiedMs });
-      } catch {
-        // Gone in the meantime.
-      }
-    }
-    return files.sort((a, b) => a.modifiedMs - b.modifiedMs || (a.name < b.name ? -1 : 1));
+    return yield* listKept(this.#directory, filePattern);
+  }
+
+  /** Looks how much there is: other processes keep theirs in the same place. */
+  *measure(): Steps<void> {
+    this.bytes = (yield* this.files()).reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   /** Lists the files, oldest first. Rejects where the disk cannot be read. */

@@ -107,6 +107,11 @@ export class Directory {
     return this.#made !== undefined;
   }
 
+  /** Whether a beacon shows others on this machine that we live. */
+  get lit(): boolean {
+    return this.#made?.beacon !== undefined;
+  }
+
   get folder(): string {
     return this.#options.folder;
   }

@@ -125,6 +125,7 @@ export class Drain {
       this.#shelf.lock(segment, 'codec');
       return undefined;
     }
+    if (read.corruptBytes > 0) segment.damaged = true;
     this.#shelf.lose(segment, read.lost, read.corruptBytes);
     add(segment.waiting, read.lost, -1);
     add(unit, read.lost, -1);

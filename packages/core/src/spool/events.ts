@@ -27,6 +27,13 @@ export type SpoolEvent =
       readonly from: number;
       readonly to: number;
     }
+  | {
+      readonly type: 'segmentSetAside';
+      readonly segment: string;
+      /** Its name among the damaged ones. */
+      readonly name: string;
+      readonly diskBytes: number;
+    }
   | { readonly type: 'segmentLocked'; readonly segment: string; readonly reason: 'format' | 'key' | 'codec' }
   | { readonly type: 'segmentUnreadable'; readonly segment: string; readonly code: string }
   | { readonly type: 'recordsRecovered'; readonly segment: string; readonly records: number; readonly bytes: number }

@@ -42,6 +42,7 @@ export class ExitWriter {
   }
 
   *#one({ batch, lane }: LastBatch): Steps<Unit> {
+    yield* this.#core.fence();
     const writer = this.#core.writer(lane, 'exit');
     const written = yield* writer.write([prepareNow(batch, frameTypes.batch)]);
     return this.#core.include(written[0]!);

@@ -15,6 +15,9 @@ export const alignment = 8;
 /** Largest payload, stored or raw, in bytes. */
 export const maxPayloadBytes = 64 * 2 ** 20;
 
+/** Most records in a frame: what a reader makes room for before it has seen them. */
+export const maxFrameRecords = 2 ** 20;
+
 /** "SWF1", what a resync looks for. */
 export const frameMagic = Buffer.from([0x53, 0x57, 0x46, 0x31]);
 const checkedFrom = 8;
@@ -131,8 +134,9 @@ export function decodeFrameHeader(source: Buffer, offset = 0): FrameHeader | und
     lineBytes: bytes.readUInt32LE(80),
     lineBytesBefore: bytes.readUInt32LE(84),
   };
-  const fits = header.storedLength <= maxPayloadBytes && header.rawLength <= maxPayloadBytes;
-  return fits && header.type <= frameTypes.footer ? header : undefined;
+  const { storedLength, rawLength, recordCount, type } = header;
+  const fits = Math.max(storedLength, rawLength) <= maxPayloadBytes && recordCount <= maxFrameRecords;
+  return fits && type <= frameTypes.footer ? header : undefined;
 }
 
 /** What a slot says about its frame. */

@@ -67,6 +67,7 @@ export class Journal {
   }
 
   *#frame(writer: SegmentWriter, batch: Batch, type: 0 | 1): Steps<Unit> {
+    yield* this.#core.fence();
     const [written] = yield* writer.write([prepareNow(batch, type)]);
     yield* this.#sync(writer, written!);
     const unit = this.#core.include(written!);

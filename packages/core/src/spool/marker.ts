@@ -2,7 +2,7 @@
 // which closes a segment so that its contents are known without reading it. Pure, never compressed or encrypted:
 // they hold numbers only.
 
-import { readInteger, writeInteger } from './frame.js';
+import { maxFrameRecords, readInteger, writeInteger } from './frame.js';
 
 /** The frame indices of a batch's pieces, in its order. */
 export function encodeSeal(pieces: readonly number[]): Buffer {
@@ -15,7 +15,7 @@ export function encodeSeal(pieces: readonly number[]): Buffer {
 
 /** Reads a seal; undefined if it contradicts itself. */
 export function decodeSeal(source: Buffer): number[] | undefined {
-  if (source.length === 0 || source.length % 4 !== 0) return undefined;
+  if (source.length === 0 || source.length % 4 !== 0 || source.length > 4 * maxFrameRecords) return undefined;
   return Array.from({ length: source.length / 4 }, (_, i) => source.readUInt32LE(4 * i));
 }
 

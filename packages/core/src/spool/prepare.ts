@@ -5,7 +5,7 @@ import type { Batch } from '../batch.js';
 import { encodeColumns } from './columns.js';
 import { codecs, compress } from './compression.js';
 import type { Steps } from './file-system.js';
-import { type FrameType, maxPayloadBytes } from './frame.js';
+import { type FrameType, maxFrameRecords, maxPayloadBytes } from './frame.js';
 
 /** A frame before it has a place. */
 export interface PreparedFrame {
@@ -28,7 +28,8 @@ const margin = 2 ** 20;
 
 /** Whether a batch can be written as one frame. */
 export function fits(batch: Batch): boolean {
-  return batch.count > 0 && batch.bytes.length + 48 * batch.count + margin < maxPayloadBytes;
+  if (batch.count === 0 || batch.count > maxFrameRecords) return false;
+  return batch.bytes.length + 48 * batch.count + margin < maxPayloadBytes;
 }
 
 /** A batch to be written before anything else happens: its columns are not copied. */

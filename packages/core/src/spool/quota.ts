@@ -17,25 +17,35 @@ const rank = (lane: Lane) => LANES.indexOf(lane);
 /** How long a look at the free space is good for, in ms and in bytes written. */
 const lookMs = 5000;
 const lookBytes = 16 * 2 ** 20;
+/** How often to look at what is kept beside the queues, which other processes share. */
+const measureMs = 60_000;
+
+/** Files beside the queues that count too. */
+export interface Kept {
+  readonly bytes: number;
+  /** Looks how much there is. */
+  measure(): Steps<void>;
+}
 
 export class Quota {
   readonly #core: Core;
   readonly #shelf: Shelf;
-  readonly #deadLetters: { readonly bytes: number };
+  readonly #kept: readonly Kept[];
   #lookedAt = Number.NEGATIVE_INFINITY;
+  #measuredAt = Number.NEGATIVE_INFINITY;
   #warned = false;
   #sinceLook = 0;
   #low = false;
   #estimate = Number.POSITIVE_INFINITY;
 
-  constructor(core: Core, shelf: Shelf, deadLetters: { readonly bytes: number }) {
+  constructor(core: Core, shelf: Shelf, kept: readonly Kept[]) {
     this.#core = core;
     this.#shelf = shelf;
-    this.#deadLetters = deadLetters;
+    this.#kept = kept;
   }
 
   get diskBytes(): number {
-    return this.#core.segmentBytes + this.#deadLetters.bytes;
+    return this.#kept.reduce((sum, { bytes }) => sum + bytes, this.#core.segmentBytes);
   }
 
   /** Room for another frame, without looking at the disk: for writes that cannot wait. */
@@ -138,12 +148,15 @@ export class Quota {
     }
     add(segment.waiting, dropped, -1);
     segment.units = [];
+    // To make room, nothing may be kept.
+    segment.damaged = false;
     return yield* this.#shelf.discard(segment);
   }
 
   /** Says once what is special about the disk under the spool. */
   #warn(type: number, folder: string): void {
     const reason = this.#warned ? undefined : diskKind(type);
+    if (reason === 'network') this.#core.remote = true;
     this.#warned = true;
     if (reason) this.#core.emit({ type: 'directoryWarned', reason, directory: folder });
   }
@@ -167,5 +180,8 @@ export class Quota {
       // Without an answer the writes themselves will tell.
       this.#low = false;
     }
+    if (now - this.#measuredAt < measureMs) return;
+    this.#measuredAt = now;
+    for (const kept of this.#kept) yield* kept.measure();
   }
 }

@@ -110,6 +110,8 @@ export class Segment implements SegmentInfo {
   locked = false;
   /** Its losses were counted. */
   walked = false;
+  /** Bytes in it were wrong: its file is kept for people in the end. */
+  damaged = false;
   /** Failures to read it since the last success, and when to try again, by the steady clock. */
   failures = 0;
   pausedUntil = 0;

@@ -1,7 +1,7 @@
 // What the spool does with segments that are not being written: open and walk them, write their ack slots, delete them.
 
 import type { Core } from './core.js';
-import { attempt, type BadBlocks, call, codeOf, type Steps } from './file-system.js';
+import { attempt, type BadBlocks, call, codeOf, type Steps, writeFully } from './file-system.js';
 import { ackSlotOffset, markOf } from './frame.js';
 import type { Segment } from './segment.js';
 import { add, copyOf, isNothing, type Tally, tally } from './tally.js';
@@ -21,6 +21,8 @@ export class Shelf {
   /** Segments with slots to write, or done with. */
   readonly #touched = new Set<Segment>();
   #flushing = false;
+  /** Keeps the file of a damaged segment; false where it is to be deleted like any other. */
+  setAside: ((segment: Segment) => Steps<boolean>) | undefined;
   /** Told when a segment has left the books. */
   discarded: (segment: Segment) => Steps<void> = function* () {};
 
@@ -62,6 +64,7 @@ export class Shelf {
       const cipher = yield* this.#core.keys.cipher(segment.header);
       if (cipher === 'missing') return this.lock(segment, 'key');
       segment.units = unitsOf(segment, found.frames);
+      if (found.corruptBytes > 0) segment.damaged = true;
       this.#settleBooks(segment, found.lost, found.corruptBytes + found.tornBytes);
       return true;
     } catch (error) {
@@ -140,7 +143,7 @@ export class Shelf {
     try {
       const fd = yield* this.open(segment);
       for (const [offset, settled] of [...segment.unsettled]) {
-        yield* call('write', fd, [markOf(settled)], offset + ackSlotOffset);
+        yield* writeFully(fd, [markOf(settled)], offset + ackSlotOffset);
         segment.unsettled.delete(offset);
       }
     } catch {
@@ -148,16 +151,18 @@ export class Shelf {
     }
   }
 
-  /** Takes a segment off the books and deletes its file; false where the file will not go. */
+  /** Takes a segment off the books and deletes its file; false where that is not to be. */
   *discard(segment: Segment): Steps<boolean> {
     const path = segment.path;
+    if (segment.recovered && (yield* this.#grown(segment))) return false;
     if (segment.fd !== undefined) {
       const { fd } = segment;
       segment.fd = undefined;
       yield* attempt('close', fd);
     }
     try {
-      yield* call('remove', path);
+      const kept = segment.damaged && this.setAside !== undefined && (yield* this.setAside(segment));
+      if (!kept) yield* call('remove', path);
     } catch (error) {
       // It stays on the books, with nothing left in it, and is tried again.
       if (codeOf(error) !== 'ENOENT') return false;
@@ -166,6 +171,33 @@ export class Shelf {
     this.#core.dirty.delete(segment);
     this.#core.emit({ type: 'segmentDeleted', segment: path, diskBytes: segment.size });
     yield* this.discarded(segment);
+    return true;
+  }
+
+  /**
+   * Looks once more before a segment of somebody else is deleted: where only silence has proven a death, the owner may
+   * have come back and written on. What is new is put on the books.
+   */
+  *#grown(segment: Segment): Steps<boolean> {
+    const known = segment.size;
+    try {
+      const { size } = yield* call('stat', segment.path);
+      if (size <= known) return false;
+      const found = yield* walk(yield* this.open(segment), { segmentNumber: segment.number });
+      segment.size = size;
+      segment.units = unitsOf(
+        segment,
+        found.frames.filter(({ offset }) => offset >= known),
+      ).filter(({ state }) => state === 'free');
+    } catch {
+      return false;
+    }
+    const fresh = tally();
+    for (const unit of segment.units) add(fresh, unit);
+    if (isNothing(fresh)) return false;
+    add(segment.waiting, fresh);
+    add(this.#core.counters.recovered, fresh);
+    this.#core.emit({ type: 'recordsRecovered', segment: segment.path, ...fresh });
     return true;
   }
 

@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { SimMachine } from '@spillway/testing';
 import { afterEach, beforeEach, expect, it, describe as suite, vi } from 'vitest';
 import { Batch } from '../batch.js';
 import { systemRuntime } from '../runtime.js';
@@ -241,5 +242,34 @@ suite('the spool on a real disk', () => {
     expect(files()).toEqual([]);
     expect(await spool.append(batch(1, 1), 'normal')).toBeUndefined();
     expect(existsSync(directory)).toBe(true);
+  });
+});
+
+suite('the spool on a simulated disk', () => {
+  const start = (disk: SimMachine) => {
+    const process = disk.spawn('p');
+    const ports = { fs: process.fs, runtime: process.runtime, identity: { pid: 1, hostname: 'h', bootId: 'b' } };
+    const tuning = { offload: false };
+    const given = { directory: '/data/s', minFreeBytes: 0 };
+    return { process, spool: createSpool(given, { ...ports, destination: 'd', env: {}, tuning }) };
+  };
+
+  it('writes an ack again that the disk took only in part', async () => {
+    const disk = new SimMachine(1);
+    const { process, spool } = start(disk);
+    for (const first of [0, 10]) await disk.finish(spool.append(batch(first, 3), 'normal'));
+    const { receipt } = (await disk.finish(spool.next()))!;
+    disk.faults.shortWrite = 1;
+    spool.ack(receipt);
+    while (await disk.step(disk.elapsed));
+    disk.faults.shortWrite = 0;
+    await disk.advance(10_000);
+    process.kill();
+    const next = start(disk).spool;
+    await disk.advance(20_000);
+    await disk.finish(next.scan());
+    await disk.advance(70_000);
+    expect((await disk.finish(next.next()))?.batch.id).toBe('w1-10-3');
+    expect(await disk.finish(next.next())).toBeUndefined();
   });
 });

@@ -30,7 +30,8 @@
 //
 // DIFFERENT FROM THE USUAL, BECAUSE SIMPLER: frames are found by walking the file, a header at a time, once, when its
 // turn to be drained comes; unsynced frames are not kept in memory for a failed sync, the page cache keeps them; the
-// journal's batches never reach over two segments (see journal.ts); damaged regions are counted, not copied.
+// journal's batches never reach over two segments (see journal.ts); a damaged segment is set aside whole once the rest of
+// it is delivered, its damaged regions are not copied.
 
 import type { Batch } from '../batch.js';
 import type { Lane } from '../lane.js';
@@ -39,6 +40,7 @@ import type { Runtime } from '../runtime.js';
 import { Adoption } from './adoption.js';
 import { Appender } from './appender.js';
 import { Core, type Tuning } from './core.js';
+import { Damaged } from './damaged.js';
 import { DeadLetters } from './dead-letters.js';
 import { folderName, type Identity } from './directory.js';
 import { Drain, type Drained } from './drain.js';
@@ -132,7 +134,9 @@ export class Spool {
     this.#core = core;
     this.deadLetters = new DeadLetters(core);
     this.#shelf = new Shelf(core);
-    this.#quota = new Quota(core, this.#shelf, this.deadLetters);
+    const damaged = new Damaged(core);
+    this.#shelf.setAside = (segment) => damaged.keep(segment);
+    this.#quota = new Quota(core, this.#shelf, [this.deadLetters, damaged]);
     this.#appender = new Appender(core, this.#quota);
     this.#journal = new Journal(core, this.#quota, this.#shelf);
     const bury = (batch: Batch, reason: string) => this.deadLetters.write(batch, reason);

@@ -36,7 +36,7 @@ export interface Damage {
   readonly bytes: number;
   /**
    * header: the file's first bytes; region: bytes between frames; marker: a seal or footer whose contents are wrong;
-   * torn: the file ends inside a frame, or in bytes that are none.
+   * torn: the file ends inside a frame, inside its own first bytes, or in bytes that are none.
    */
   readonly kind: 'header' | 'region' | 'marker' | 'torn';
 }
@@ -167,7 +167,12 @@ export function* walk(fd: number, { segmentNumber, end, bad = 'fail' }: WalkOpti
   const header = decoded === 'damaged' ? undefined : decoded;
   const members = new Membership(header, segmentNumber);
   const findings = new Findings();
-  if (!header) findings.spoilt('header', 0, Math.min(size, segmentHeaderBytes));
+  if (!header) {
+    const first = yield* window.at(0, segmentHeaderBytes);
+    // A file that was made and whose first bytes never arrived is unfinished, not damaged.
+    const unfinished = first.length < segmentHeaderBytes || isZero(first);
+    findings.spoilt(unfinished ? 'torn' : 'header', 0, first.length);
+  }
   let offset = segmentHeaderBytes;
   while (offset < size) {
     const bytes = yield* window.at(offset, frameHeaderBytes);
