@@ -8,6 +8,7 @@ import { type KeptFile, listKept } from './kept-files.js';
 import type { Segment } from './segment.js';
 import { segmentName } from './segment-header.js';
 
+export const damagedName = 'damaged';
 const maxFiles = 64;
 const pattern = /^[0-9a-f]{32}-[hnl]-\d{16}\.seg$/;
 
@@ -23,7 +24,7 @@ export class Damaged {
   }
 
   get #directory(): string {
-    return `${this.#core.directory.folder}/damaged`;
+    return `${this.#core.directory.folder}/${damagedName}`;
   }
 
   /** Looks how much there is: other processes keep theirs in the same place. */

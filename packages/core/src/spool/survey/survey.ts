@@ -2,12 +2,13 @@
 // In: a path. Out: plain data. Nothing is written, renamed, locked or followed through links; the one trace is a
 // connection to the beacon of an owner, as every process that looks for the dead makes it.
 
+import { damagedName } from '../damaged.js';
 import { adoptedName, beaconName, heartbeatName, type Owner, ownerName } from '../directory.js';
 import { processIdentity } from '../environment.js';
 import { call, type Steps } from '../file-system.js';
 import { judge, type Life } from '../life.js';
 import { parseSegmentName } from '../segment-header.js';
-import { hiddenPattern, type Place, placesAt, queuePattern } from './places.js';
+import { deadLettersName, hiddenPattern, type Place, placesAt, queuePattern } from './places.js';
 import { namesIn, readingDisk, readSmall } from './reading-disk.js';
 import { type SegmentSurvey, walkSegment } from './segment-survey.js';
 
@@ -39,6 +40,8 @@ export interface FolderSurvey {
   /** Directories that were being made or removed when their process died. */
   readonly leftovers: readonly string[];
   readonly deadLetterBytes: number;
+  /** Damaged segments that were set aside. */
+  readonly damagedBytes: number;
   readonly strange: readonly string[];
   /** There was more than a survey lists. */
   readonly truncated: boolean;
@@ -75,13 +78,14 @@ class Survey {
     for (const name of yield* namesIn(folder)) {
       if (queuePattern.test(name)) yield* this.#queue(`${folder}/${name}`);
       else if (hiddenPattern.test(name)) this.#leftovers.push(`${folder}/${name}`);
-      else if (name !== 'dead-letters') note(this.#strange, name);
+      else if (name !== deadLettersName && name !== damagedName) note(this.#strange, name);
     }
     return {
       path: folder,
       queues: queue === undefined ? this.#queues : this.#queues.filter(({ path }) => path === queue),
       leftovers: this.#leftovers,
-      deadLetterBytes: yield* sizeOfFiles(`${folder}/dead-letters`),
+      deadLetterBytes: yield* sizeOfFiles(`${folder}/${deadLettersName}`),
+      damagedBytes: yield* sizeOfFiles(`${folder}/${damagedName}`),
       strange: this.#strange,
       truncated: this.#truncated,
     };
