@@ -4,6 +4,7 @@
 // (the encoder has the last word on that one); offsets always describe the bytes copied so far plus the current run.
 
 import { Batch } from './batch.js';
+import type { BufferPool } from './buffer-pool.js';
 
 /** When a batch is full. */
 export interface BatchLimits {
@@ -36,12 +37,14 @@ export class BatchBuilder {
   private readonly limits: BatchLimits;
   private readonly writer: string;
   private readonly firstSequence: number;
+  private readonly buffers: BufferPool;
 
-  constructor(limits: BatchLimits, writer: string, firstSequence: number, capacity: Capacity) {
+  constructor(limits: BatchLimits, writer: string, firstSequence: number, capacity: Capacity, buffers: BufferPool) {
     this.limits = limits;
     this.writer = writer;
     this.firstSequence = firstSequence;
-    this.bytes = Buffer.allocUnsafeSlow(capacity.bytes);
+    this.buffers = buffers;
+    this.bytes = buffers.take(capacity.bytes);
     this.offsets = new Uint32Array(capacity.records + 1);
     this.times = new Float64Array(capacity.records);
     this.levels = new Uint16Array(capacity.records);
@@ -84,22 +87,24 @@ export class BatchBuilder {
 
   /** The records [from, count) as they are now, for the journal. Shares the bytes. */
   since(from: number): Batch {
-    return this.view().range(from, this.count);
+    return this.view(this.bytes.subarray(0, this.size)).range(from, this.count);
   }
 
   /** The finished batch. The builder must not be used afterwards. */
   seal(): Batch {
     // A batch that waited with little in it would pin its whole buffer: keep what is used, give back the rest.
-    if (this.size < this.bytes.length / 2) this.bytes = Buffer.from(this.bytes.subarray(0, this.size));
-    return this.view();
+    if (this.size >= this.bytes.length / 2) return this.view(this.buffers.lend(this.bytes, this.size));
+    const bytes = Buffer.from(this.bytes.subarray(0, this.size));
+    this.buffers.give(this.bytes);
+    return this.view(bytes);
   }
 
-  private view(): Batch {
+  private view(bytes: Buffer): Batch {
     const { count } = this;
     return new Batch({
       writer: this.writer,
       firstSequence: this.firstSequence,
-      bytes: this.bytes.subarray(0, this.size),
+      bytes,
       offsets: this.offsets.subarray(0, count + 1),
       times: this.times.subarray(0, count),
       ...(this.nanos && { nanos: this.nanos.subarray(0, count) }),
@@ -120,8 +125,9 @@ export class BatchBuilder {
   }
 
   private widen(): void {
-    const wider = Buffer.allocUnsafeSlow(Math.max(this.size, Math.min(this.bytes.length * 4, this.limits.maxBytes)));
+    const wider = this.buffers.take(Math.max(this.size, Math.min(this.bytes.length * 4, this.limits.maxBytes)));
     wider.set(this.bytes.subarray(0, this.copied));
+    this.buffers.give(this.bytes);
     this.bytes = wider;
   }
 }

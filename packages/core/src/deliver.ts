@@ -34,6 +34,8 @@ export interface DeliverPort {
   readonly emitter: Emitter;
   /** Records that the destination refuses for good, before they are forgotten. */
   rejected(batch: Batch, reason: string): void;
+  /** Nothing of a batch is in use any more: it was acked at once, and its bytes have left. */
+  spent(batch: Batch): void;
   /** Some records were settled for good, while the others go on. */
   settled(records: number, bytes: number): void;
   /** The destination refuses us: the operator should know. */
@@ -218,6 +220,8 @@ export class Deliverer {
       const durationMs = runtime.monotonic() - started;
       const { count: records } = part;
       emitter.emit('batchAcked', () => ({ batch: part.id, records, bytes: part.bytes.length, attempts, durationMs }));
+      // After a failed attempt, something may still read the bytes that were given to it.
+      if (attempts === 1 && sender.letGo?.()) this.port.spent(part);
     }
     if (!signal.aborted || verdict.outcome === 'ack') this.inform(verdict);
     return verdict;

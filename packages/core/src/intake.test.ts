@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Batch } from './batch.js';
+import { BufferPool } from './buffer-pool.js';
 import { Intake } from './intake.js';
 import { Ledger } from './ledger.js';
 import { COMMON_KEYS } from './lines/general.js';
@@ -19,6 +20,7 @@ function collector({ maxBytes = 1 << 20, maxRecords = 1000, maxRecordBytes = 1 <
       limits: { maxBytes, maxRecords, overheadBytes: 0, maxSpanMs: Number.POSITIVE_INFINITY },
       maxRecordBytes,
       keys: { ...COMMON_KEYS, levels },
+      buffers: new BufferPool(maxBytes, 0, systemRuntime),
     },
     {
       room: () => Number.POSITIVE_INFINITY,

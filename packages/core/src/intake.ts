@@ -6,6 +6,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { Batch } from './batch.js';
 import { BatchBuilder, type BatchLimits, type Capacity } from './batch-builder.js';
+import type { BufferPool } from './buffer-pool.js';
 import type { Lane } from './lane.js';
 import type { Ledger } from './ledger.js';
 import { GeneralReader, type LineKeys } from './lines/general.js';
@@ -35,6 +36,8 @@ export interface IntakeOptions {
   readonly limits: BatchLimits;
   readonly maxRecordBytes: number;
   readonly keys: LineKeys;
+  /** Where the memory of batches comes from. */
+  readonly buffers: BufferPool;
   /** Levels from which a record is of high priority and below which it is of low priority; unset: one lane for all. */
   readonly lanes?: { readonly highFrom: number; readonly lowBelow: number };
 }
@@ -200,7 +203,8 @@ export class Intake implements LineSink {
   }
 
   private start(open: OpenLane): BatchBuilder {
-    open.builder = new BatchBuilder(this.options.limits, open.writer, open.sequence, open.capacity);
+    const { limits, buffers } = this.options;
+    open.builder = new BatchBuilder(limits, open.writer, open.sequence, open.capacity, buffers);
     open.journaled = 0;
     this.port.opened();
     return open.builder;

@@ -16,6 +16,7 @@
 
 import type { Batch } from './batch.js';
 import { Breaker } from './breaker.js';
+import { BufferPool } from './buffer-pool.js';
 import { Deliverer } from './deliver.js';
 import type { Entry } from './entry.js';
 import { Emitter } from './events.js';
@@ -67,6 +68,7 @@ export class Pipeline implements AsyncDisposable {
   private readonly aborter = new AbortController();
   private readonly feed: LineFeed;
   private readonly intake: Intake;
+  private readonly buffers: BufferPool;
   private readonly breaker: Breaker;
   private readonly deliverer: Deliverer;
   private readonly sender: Sender<unknown, unknown>;
@@ -101,6 +103,8 @@ export class Pipeline implements AsyncDisposable {
     this.warnings = new Warnings(warnings === 'stderr', runtime);
     this.mirror = new Mirror(settings.mirror);
     this.breaker = new Breaker(breaker, runtime);
+    // The mirror reads batches in its own time.
+    this.buffers = new BufferPool(batch.maxBytes, settings.mirror === 'off' ? send.maxInFlight + 1 : 0, runtime);
     this.intake = new Intake(
       {
         writer,
@@ -116,6 +120,7 @@ export class Pipeline implements AsyncDisposable {
           time: keys.time ?? COMMON_KEYS.time,
           levels: this.levels,
         },
+        buffers: this.buffers,
         ...(spool && lanesOf(spool, drainsOldestFirst(settings, transport))),
       },
       this.intakePort(),
@@ -136,6 +141,7 @@ export class Pipeline implements AsyncDisposable {
         runtime,
         emitter: this.emitter,
         rejected: (part, reason) => this.bury(part, reason),
+        spent: ({ bytes }) => this.buffers.reclaim(bytes),
         settled: (records, bytes) => this.release(records, bytes),
         held: (reason) => this.warnings.say(`${this.name} refuses us, keeping the records: ${reason}`),
       },
@@ -513,6 +519,7 @@ export class Pipeline implements AsyncDisposable {
     this.wakeUp?.cancel();
     this.linger = undefined;
     this.wakeUp = undefined;
+    this.buffers.clear();
   }
 
   /**

@@ -45,6 +45,11 @@ export type Verdict =
 export interface Sender<Wire, Reply> {
   /** Sends once. Rejects only when no reply came: the connection failed, timed out, or `signal` was aborted. */
   send(wire: Wire, signal: AbortSignal): Promise<Reply>;
+  /**
+   * Whether nothing refers any more to the wires whose `send` has resolved, so that the memory of their batches may be
+   * used for new ones. Without it, that memory is left to the garbage collector.
+   */
+  letGo?(): boolean;
   /** Lets go of connections and timers. Idempotent. */
   close(): Promise<void>;
 }

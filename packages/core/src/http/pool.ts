@@ -2,6 +2,7 @@
 // In: requests. Out: replies; a reused connection that the server had already closed is replaced at once, unseen.
 // Invariants: at most `connections` sockets in use; certificates always verified; no timers of its own.
 
+import type { Socket } from 'node:net';
 import type { Dispatcher } from 'undici';
 import type { Runtime } from '../runtime.js';
 import { type Exchange, exchange } from './exchange.js';
@@ -34,6 +35,9 @@ export class HttpPool {
   /** Bytes that had come over a connection before it broke: none means that it was new. */
   readonly #received = new WeakMap<object, number>();
   readonly #retired = new Set<Dispatcher>();
+  readonly #sockets = new Set<Socket>();
+  /** Sockets to a proxy are made where we do not see them. */
+  #proxied = false;
   #current: Generation | undefined;
   #closed = false;
 
@@ -55,6 +59,13 @@ export class HttpPool {
       if (this.#current === generation) this.#retire();
       return exchange((await this.#generation()).dispatcher, full);
     }
+  }
+
+  /** Whether all that was sent so far is out of our memory: a reply may come before the last byte of its request left. */
+  get drained(): boolean {
+    if (this.#proxied) return false;
+    for (const { writableLength } of this.#sockets) if (writableLength > 0) return false;
+    return true;
   }
 
   /** Drops all connections, also those in use. */
@@ -101,6 +112,7 @@ export class HttpPool {
       keepAliveMaxTimeout: Math.max(60_000, options.keepAliveMs),
     };
     const proxy = proxyFor(url, options.proxy, process.env);
+    this.#proxied ||= proxy !== undefined;
     if (proxy) {
       const { servername: _, ...proxyTls } = { ...tls, timeout };
       // Plain HTTP goes to the proxy in absolute form: many proxies tunnel to port 443 only.
@@ -112,8 +124,10 @@ export class HttpPool {
       ...shared,
       connect: (target, callback) => {
         // The connector returns the socket, though its type does not say so.
-        const socket = connect(target, callback) as unknown as import('node:net').Socket;
+        const socket = connect(target, callback) as unknown as Socket;
+        this.#sockets.add(socket);
         socket.on('error', (error) => this.#received.set(error, socket.bytesRead));
+        socket.on('close', () => this.#sockets.delete(socket));
       },
     });
   }

@@ -55,6 +55,10 @@ export class HttpSender implements Sender<HttpWire, HttpReply> {
     return sameHeaders(headers, renewed) ? reply : this.#transmit(request, renewed, signal);
   }
 
+  letGo(): boolean {
+    return this.#pool.drained;
+  }
+
   async close(): Promise<void> {
     await Promise.all([this.#pool, ...this.#others.values()].map((pool) => pool.close()));
   }
