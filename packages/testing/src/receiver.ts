@@ -21,6 +21,8 @@ export interface Receiver extends AsyncDisposable {
   stats(): Promise<ReceiverStats>;
   /** Resolves with the counts as soon as `unique` numbers have arrived, or after `timeoutMs` with what there is. */
   received(unique: number, timeoutMs: number): Promise<ReceiverStats>;
+  /** When each number arrived first, in ms of `process.hrtime`, which all processes share; 0 for those that did not. */
+  arrivals(): Promise<Float64Array>;
   /** Starts counting from zero. */
   clear(): Promise<void>;
   close(): Promise<void>;
@@ -34,8 +36,9 @@ export async function receiver(): Promise<Receiver> {
   const order = async (method: string, path: string, body?: unknown) => {
     const response = await fetch(controlUrl + path, { method, body: body === undefined ? null : JSON.stringify(body) });
     if (!response.ok) throw new Error(`the receiver answered ${response.status} to ${method} ${path}`);
-    return response.json();
+    return response;
   };
+  const json = async (method: string, path: string, body?: unknown) => (await order(method, path, body)).json();
   const close = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const gone = once(child, 'exit');
@@ -45,11 +48,12 @@ export async function receiver(): Promise<Receiver> {
   return {
     url,
     pid: child.pid!,
-    mode: async (mode) => void (await order('POST', '/mode', mode)),
-    stats: () => order('GET', '/stats') as Promise<ReceiverStats>,
+    mode: async (mode) => void (await json('POST', '/mode', mode)),
+    stats: () => json('GET', '/stats') as Promise<ReceiverStats>,
     received: (unique, timeoutMs) =>
-      order('GET', `/wait?unique=${unique}&timeoutMs=${timeoutMs}`) as Promise<ReceiverStats>,
-    clear: async () => void (await order('POST', '/clear')),
+      json('GET', `/wait?unique=${unique}&timeoutMs=${timeoutMs}`) as Promise<ReceiverStats>,
+    arrivals: async () => new Float64Array(await (await order('GET', '/arrivals')).arrayBuffer()),
+    clear: async () => void (await json('POST', '/clear')),
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -27,7 +27,8 @@ function snappy(plain: Buffer): Buffer {
 /** A protobuf field with a length. */
 function field(number: number, ...parts: (string | Buffer)[]): Buffer {
   const body = Buffer.concat(parts.map((part) => Buffer.from(part)));
-  return Buffer.concat([Buffer.from([(number << 3) | 2, (body.length & 127) | 128, body.length >> 7]), body]);
+  const length = body.length < 128 ? [body.length] : [(body.length & 127) | 128, body.length >> 7];
+  return Buffer.concat([Buffer.from([(number << 3) | 2, ...length]), body]);
 }
 
 describe('tally', () => {
@@ -72,6 +73,26 @@ describe('tally', () => {
     ]);
     const head = { path: '/loki/api/v1/push', contentType: 'application/x-protobuf' };
     expect(count(snappy(push), head)).toEqual({ records: 3, bytes: push.length, numbers: [1, 2] });
+  });
+
+  it('finds integers and doubles among the attributes of OTLP in protobuf', () => {
+    const double = Buffer.alloc(9, 0x21);
+    double.writeDoubleLE(7, 1);
+    const attributes = [
+      field(6, field(1, 'i'), field(2, Buffer.from([0x18, 0xac, 2]))),
+      field(6, field(1, 'i'), field(2, double)),
+      field(6, field(1, 'i'), field(2, field(1, 'text'))),
+      field(6, field(1, 'it'), field(2, Buffer.from([0x18, 5]))),
+      field(5, field(1, '{"i":9}')),
+    ];
+    const head = { path: '/v1/logs', contentType: 'application/x-protobuf' };
+    expect(count(Buffer.concat(attributes), head)).toMatchObject({ records: 3, numbers: [9, 300, 7] });
+  });
+
+  it('finds the attribute in the JSON of OTLP, in quotes or not', () => {
+    const body = '[{"key":"i","value":{"intValue":"12"}},{"key":"i","value":{"intValue":13}}]';
+    const head = { path: '/v1/logs', contentType: 'application/json' };
+    expect(count(Buffer.from(body), head)).toMatchObject({ records: 2, numbers: [12, 13] });
   });
 
   it('counts two lines as one action of a bulk body', () => {

@@ -1,6 +1,7 @@
 // Reads what arrived: undoes the compression, counts the records, finds the number that each record carries.
-// In: a request's body and headers. Out: a tally. It looks for `"i":<number>` bytes instead of parsing, so that a
-// receiver on the same machine takes little from what is being measured.
+// In: a request's body and headers. Out: a tally. It looks for the bytes of a number `i` in JSON, in JSON within a
+// string, or as an attribute of OTLP, instead of parsing, so that a receiver on the same machine takes little from what
+// is being measured.
 
 import zlib from 'node:zlib';
 import { snappyDecompress } from './snappy.js';
@@ -25,7 +26,7 @@ export interface RequestHead {
 /** Counts the records of a body and reports the number `i` of each one that has it. */
 export function tally(body: Buffer, head: RequestHead, onNumber: (i: number) => void): Tally {
   const plain = decompress(body, head);
-  const numbers = scanNumbers(plain, onNumber);
+  const numbers = scanNumbers(plain, head, onNumber);
   return { records: countRecords(plain, head) ?? numbers, bytes: plain.length };
 }
 
@@ -51,17 +52,55 @@ function isProtobuf(head: RequestHead): boolean {
   return head.contentType.includes('protobuf') && head.path.startsWith('/loki');
 }
 
+function isOtlp(head: RequestHead): boolean {
+  return head.path.endsWith('/v1/logs');
+}
+
+/** Whether a request holds OTLP in protobuf, and so wants its answer in it. */
+export function isOtlpProtobuf(head: RequestHead): boolean {
+  return isOtlp(head) && head.contentType.includes('protobuf');
+}
+
 const raw = Buffer.from('"i":');
 const escaped = Buffer.from('\\"i\\":');
+const jsonAttribute = Buffer.from('"key":"i","value":{"intValue":');
+/** KeyValue { key = 1 "i", value = 2 … }, up to the length of the value. */
+const attribute = Buffer.from([0x0a, 1, 0x69, 0x12]);
 
-function scanNumbers(plain: Buffer, onNumber: (i: number) => void): number {
-  return scan(plain, raw, onNumber) + scan(plain, escaped, onNumber);
+function scanNumbers(plain: Buffer, head: RequestHead, onNumber: (i: number) => void): number {
+  const found = scan(plain, raw, onNumber) + scan(plain, escaped, onNumber);
+  if (!isOtlp(head)) return found;
+  return found + (isOtlpProtobuf(head) ? scanAttributes(plain, onNumber) : scan(plain, jsonAttribute, onNumber));
+}
+
+/** The integers and doubles of the attribute `i` in OTLP's protobuf. */
+function scanAttributes(plain: Buffer, onNumber: (i: number) => void): number {
+  let found = 0;
+  for (let at = plain.indexOf(attribute); at !== -1; at = plain.indexOf(attribute, at)) {
+    at += attribute.length + 1;
+    const type = plain[at++];
+    if (type !== 0x18 && type !== 0x21) continue;
+    found += 1;
+    onNumber(type === 0x18 ? varint(plain, at) : plain.readDoubleLE(at));
+  }
+  return found;
+}
+
+function varint(plain: Buffer, from: number): number {
+  let value = 0;
+  for (let at = from, scale = 1; ; at += 1, scale *= 128) {
+    const byte = plain[at] ?? 0;
+    value += (byte & 127) * scale;
+    if (byte < 128) return value;
+  }
 }
 
 function scan(plain: Buffer, key: Buffer, onNumber: (i: number) => void): number {
   let found = 0;
   for (let at = plain.indexOf(key); at !== -1; at = plain.indexOf(key, at)) {
     at += key.length;
+    // 64-bit integers of OTLP's JSON are in quotes.
+    if (plain[at] === 34) at += 1;
     let value = -1;
     for (let digit = plain[at]! - 48; digit >= 0 && digit <= 9; digit = plain[++at]! - 48) {
       value = Math.max(value, 0) * 10 + digit;

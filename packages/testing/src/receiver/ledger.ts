@@ -1,5 +1,5 @@
 // Which numbered records have arrived, and how often.
-// One bit per number, so that hundreds of thousands of records cost the receiver a few kilobytes.
+// Eight bytes per number, so that hundreds of thousands of records cost the receiver a few megabytes.
 
 /** Counts of a receiver since it was last cleared. */
 export interface ReceiverStats {
@@ -25,22 +25,27 @@ export interface ReceiverStats {
   cpuUs: number;
 }
 
-/** A set of small whole numbers that says whether a number is new. */
-export class NumberSet {
-  #bits = new Uint8Array(4096);
+/** When each small whole number arrived first. */
+export class Arrivals {
+  #times = new Float64Array(4096);
+  #end = 0;
 
-  /** True if the number was not there yet. */
-  add(value: number): boolean {
-    const byte = value >> 3;
-    if (byte >= this.#bits.length) {
-      const grown = new Uint8Array(Math.max(byte + 1, this.#bits.length * 2));
-      grown.set(this.#bits);
-      this.#bits = grown;
+  /** True if the number was not there yet. `atMs` is not 0. */
+  add(value: number, atMs: number): boolean {
+    if (value >= this.#times.length) {
+      const grown = new Float64Array(Math.max(value + 1, this.#times.length * 2));
+      grown.set(this.#times);
+      this.#times = grown;
     }
-    const mask = 1 << (value & 7);
-    const isNew = (this.#bits[byte]! & mask) === 0;
-    this.#bits[byte]! |= mask;
-    return isNew;
+    if (this.#times[value] !== 0) return false;
+    this.#times[value] = atMs;
+    this.#end = Math.max(this.#end, value + 1);
+    return true;
+  }
+
+  /** By number; 0 for those that did not arrive. */
+  get times(): Float64Array {
+    return this.#times.subarray(0, this.#end);
   }
 }
 

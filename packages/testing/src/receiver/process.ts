@@ -1,18 +1,18 @@
 // The receiver's own process: an HTTP server that takes any path, counts what arrives, and fails on demand.
-// A second server takes orders: POST /mode, POST /clear, GET /stats, GET /wait?unique=&timeoutMs=.
+// A second server takes orders: POST /mode, POST /clear, GET /stats, GET /arrivals, GET /wait?unique=&timeoutMs=.
 // Both listen on loopback only. The process ends with its parent, or, started by hand, with Ctrl-C.
 
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { parseArgs } from 'node:util';
-import { type RequestHead, tally } from './body.js';
-import { NumberSet, noStats, type ReceiverStats } from './ledger.js';
+import { isOtlpProtobuf, type RequestHead, tally } from './body.js';
+import { Arrivals, noStats, type ReceiverStats } from './ledger.js';
 import type { TimedMode } from './mode.js';
 
 let mode: TimedMode = { kind: 'ok' };
 let remaining = Number.POSITIVE_INFINITY;
 let stats = noStats();
-let seen = new NumberSet();
+let arrivals = new Arrivals();
 let inFlight = 0;
 let cpuAtStart = process.cpuUsage();
 const waiting = new Set<() => void>();
@@ -93,7 +93,8 @@ function fault(stored: boolean | undefined, body: Buffer, head: RequestHead): vo
 }
 
 function keepForLater(body: Buffer, head: RequestHead): void {
-  uncounted.push(() => keep(body, head));
+  const atMs = nowMs();
+  uncounted.push(() => keep(body, head, atMs));
   uncountedBytes += body.length;
   if (waiting.size > 0 || uncountedBytes > maxUncountedBytes) count();
 }
@@ -105,10 +106,15 @@ function count(): void {
   for (const body of bodies) body();
 }
 
-function keep(body: Buffer, head: RequestHead): number {
+/** A clock that all processes of the machine share. */
+function nowMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
+
+function keep(body: Buffer, head: RequestHead, atMs = nowMs()): number {
   try {
     const { records, bytes } = tally(body, head, (i) => {
-      if (seen.add(i)) stats.unique += 1;
+      if (arrivals.add(i, atMs)) stats.unique += 1;
       else stats.duplicates += 1;
     });
     stats.records += records;
@@ -127,6 +133,11 @@ function succeed(response: http.ServerResponse, head: RequestHead, records: numb
   if (response.writableEnded || response.destroyed) return;
   if (head.path === '/loki/api/v1/push') {
     response.writeHead(204).end();
+    return;
+  }
+  if (isOtlpProtobuf(head)) {
+    // An empty ExportLogsServiceResponse: no partial success.
+    response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end();
     return;
   }
   // Elasticsearch's client refuses servers that do not name themselves.
@@ -157,11 +168,19 @@ const control = http.createServer(async (request, response) => {
     case 'POST /clear':
       count();
       stats = noStats();
-      seen = new NumberSet();
+      arrivals = new Arrivals();
       cpuAtStart = process.cpuUsage();
       return reply({});
     case 'GET /stats':
       return reply(snapshot());
+    case 'GET /arrivals': {
+      count();
+      const { buffer, byteOffset, byteLength } = arrivals.times;
+      response
+        .setHeader('content-type', 'application/octet-stream')
+        .end(new Uint8Array(buffer, byteOffset, byteLength));
+      return;
+    }
     case 'GET /wait':
       await until(Number(url.searchParams.get('unique')), Number(url.searchParams.get('timeoutMs')));
       return reply(snapshot());
