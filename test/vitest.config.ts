@@ -32,6 +32,7 @@ export default defineConfig({
       project('integration', ['test/integration/**/*.test.ts'], 300_000),
       project('spool', ['test/spool/**/*.test.ts'], 300_000),
       project('crash', ['test/crash/**/*.test.ts'], 600_000),
+      project('bench', ['test/bench/**/*.test.ts'], 300_000),
       project('packages', ['test/packages/**/*.test.ts'], 600_000),
     ],
   },

@@ -1,12 +1,15 @@
-// One contender in a process of its own: logs a burst, then reports what it cost.
-// In (messages): `{ name, records, url }`, later `delivered` once the parent has seen the records arrive, or given up.
-// Out (messages): `logged` after the last call, then the costs. Loading and connecting are not counted; everything
-// from the first log call to the last delivered record is, in all threads.
+// One contender in a process of its own: logs what the scenario says, then reports what it cost.
+// In (messages): the order `{ name, scenario, url, spool }`, later `delivered` once the parent has seen the records
+// arrive, or given up. Out (messages): `started`, `logging` at the first call, `logged` after the last, then the figures.
+// Loading and connecting are not counted; everything from the first call to the last delivered record is, in all threads.
 
-import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
-import { contenders } from './contenders.mjs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { contenderOf } from './contenders/index.mjs';
+import { Meter, nowMs } from './meter.mjs';
+import { workloads } from './workloads.mjs';
 
-const perTick = 500;
+const flushMs = 10_000;
+const endMs = 15_000;
 const message = (test) =>
   new Promise((resolve) => {
     process.on('message', function listen(value) {
@@ -16,58 +19,59 @@ const message = (test) =>
     });
   });
 
-const order = message((value) => value.name !== undefined);
+const ordered = message((value) => value.name !== undefined);
 const delivered = message((value) => value === 'delivered');
-process.send('started');
-const { name, records, url } = await order;
-const { log, flush, close } = await contenders[name].start({ url });
+process.send({ event: 'started' });
+const { name, scenario, url, spool, options } = await ordered;
+const contender = contenderOf(name);
+const { log, flush, close } = await contender.start({ url, spool, options });
 
-const delay = monitorEventLoopDelay({ resolution: 5 });
-delay.enable();
-const cpu = process.cpuUsage();
-const began = performance.now();
-const inCalls = await burst(log, records);
-await flush();
-process.send('logged');
-await delivered;
-const { user, system } = process.cpuUsage(cpu);
-const wallMs = performance.now() - began;
-delay.disable();
-process.send({
-  cpuUs: user + system,
-  callUs: (inCalls * 1000) / records,
-  worstBlockMs: delay.max / 1e6,
-  maxRssMb: process.resourceUsage().maxRSS / 1024,
-  wallMs,
-});
-await close();
-process.disconnect();
+if (scenario.records > 0) {
+  const meter = new Meter(scenario);
+  process.send({ event: 'logging' });
+  await logAll(log, meter);
+  if (scenario.ends === 'exit') {
+    process.send({ event: 'exiting', atMs: nowMs() });
+    process.exit(0);
+  }
+  await Promise.race([flush(), sleep(flushMs, undefined, { ref: false })]);
+  process.send({ event: 'logged' });
+  await delivered;
+  process.send({ event: 'measured', figures: await meter.figures() });
+} else {
+  // Here to send what another process left behind.
+  await delivered;
+}
+await Promise.race([close(), sleep(endMs)]);
+// Some leave timers or connections behind.
+process.exit(0);
 
-/** Logs as fast as the loop allows, with a turn of the event loop every few hundred calls. Returns ms in calls. */
-function burst(log, records) {
-  let inCalls = 0;
+/** Logs at the scenario's pace: a few hundred calls in a turn of the event loop, or what is due every 10 ms. */
+function logAll(log, meter) {
+  const { records, perSecond } = scenario;
+  const workload = workloads[scenario.workload];
+  const fields = workload.fields(scenario);
+  const loggers = children(log, workload.children ?? 0);
+  const perTick = workload.perTickOf?.(scenario) ?? workload.perTick;
+  const began = nowMs();
   let i = 0;
   return new Promise((resolve) => {
-    (function tick() {
-      const before = performance.now();
-      for (const end = Math.min(i + perTick, records); i < end; i++) {
-        log.info(
-          {
-            i,
-            requestId: `3f1c9a52-7d0e-4b6e-9c1e-${100_000_000_000 + i}`,
-            method: 'GET',
-            path: `/api/orders/${i % 1000}/items`,
-            status: 200,
-            durationMs: (i % 97) + 0.25,
-            user: `user-${i % 500}`,
-            agent: 'shop-app/4.2',
-          },
-          'request completed',
-        );
-      }
-      inCalls += performance.now() - before;
-      if (i < records) setImmediate(tick);
-      else resolve(inCalls);
-    })();
+    const next = perSecond ? () => setTimeout(tick, 10) : () => setImmediate(tick);
+    function tick() {
+      const due = perSecond ? Math.floor(((nowMs() - began) / 1000) * perSecond) : i + perTick;
+      const from = i;
+      const atMs = nowMs();
+      for (const end = Math.min(due, records); i < end; i++)
+        loggers[i % loggers.length].info(fields(i), workload.message);
+      meter.called(from, i, atMs);
+      if (i < records) next();
+      else resolve();
+    }
+    tick();
   });
+}
+
+function children(log, count) {
+  if (count === 0) return [log];
+  return Array.from({ length: count }, (_, n) => log.child({ component: `worker-${n}`, tenant: `tenant-${n % 50}` }));
 }

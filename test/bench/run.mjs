@@ -1,93 +1,93 @@
-// Runs the contenders side by side and prints what a delivered record costs: `pnpm bench [--rounds 3]
-// [--records 300000] [--only <part of a name>] [--json]`. The receiver and each contender have a process of their own;
-// rounds are interleaved, so that a change of the machine's speed hits all alike; figures are medians over the rounds,
-// ratios are taken within a round. Ends with 1 if a Spillway contender lost or repeated a record.
+// Runs the contenders side by side and prints what a delivered record costs them:
+//   pnpm bench [--scenario burst]… [--only 'words of a name']… [--rounds n] [--records n] [--json file]
+// The receiver and each contender have a process of their own; rounds are interleaved, so that a change of the machine's
+// speed hits all alike; figures are medians over the rounds, ratios are taken within a round. `--scenario all` runs
+// everything. Ends with 1 if Spillway lost a record anywhere, or had one twice where nothing failed.
 
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import os from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { receiver } from '@spillway/testing/receiver';
-import { contenders, floor } from './contenders.mjs';
-import { summarize, table } from './report.mjs';
+import { contenders, floor, named } from './contenders/index.mjs';
+import { machine } from './machine.mjs';
+import { installPeers, peerVersions } from './peers.mjs';
+import { Progress } from './progress.mjs';
+import { scenarioOf, scenarios } from './scenarios.mjs';
+import { summarize } from './summary.mjs';
+import { textTable } from './table.mjs';
+import { trial } from './trial.mjs';
 
 const { values: args } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '3' },
-    records: { type: 'string', default: '300000' },
+    scenario: { type: 'string', multiple: true, default: ['burst'] },
     only: { type: 'string', multiple: true, default: [] },
-    json: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+    records: { type: 'string' },
+    json: { type: 'string' },
   },
 });
-const rounds = Number(args.rounds);
-const records = Number(args.records);
-const names = Object.keys(contenders).filter(
-  (name) => name === floor || args.only.length === 0 || args.only.some((part) => name.includes(part)),
-);
+const overrides = {};
+for (const key of ['rounds', 'records']) if (args[key] !== undefined) overrides[key] = positive(key, args[key]);
+const plan = (args.scenario.includes('all') ? Object.keys(scenarios) : args.scenario).map((name) => {
+  const scenario = scenarioOf(name, overrides);
+  return { scenario, who: chosen(scenario) };
+});
+if (plan.some(({ who }) => who.some(({ group }) => group === 'peer'))) await installPeers();
 
+const about = { ...machine(), peers: peerVersions() };
 const target = await receiver();
-const results = Object.fromEntries(names.map((name) => [name, []]));
-for (let round = 0; round < rounds; round++) {
-  for (const name of names) {
-    results[name].push(await run(name));
-    if (!args.json) process.stderr.write(`round ${round + 1}/${rounds}: ${name}\n`);
-  }
+const progress = new Progress(plan.reduce((sum, { scenario, who }) => sum + scenario.rounds * who.length, 0));
+const results = {};
+try {
+  for (const { scenario, who } of plan) results[scenario.name] = await run(scenario, who);
+} finally {
+  await target.close();
 }
-await target.close();
+if (args.json) save(args.json);
+process.exitCode = Object.values(results).some(wrong) ? 1 : 0;
 
-const machine = { node: process.version, cpu: os.cpus()[0]?.model, cpus: os.cpus().length, rounds, records };
-const summary = summarize(results, floor);
-if (args.json) process.stdout.write(`${JSON.stringify({ machine, contenders: summary })}\n`);
-else process.stdout.write(table(summary, machine));
-const wrong = summary.filter(({ name, lost, duplicates }) => name.startsWith('spillway') && lost + duplicates > 0);
-process.exitCode = wrong.length > 0 ? 1 : 0;
-
-/** One contender, one round. */
-async function run(name) {
-  await target.clear();
-  const child = fork(new URL('contender.mjs', import.meta.url), { execArgv: [], stdio: ['ignore', 2, 2, 'ipc'] });
-  const ended = once(child, 'exit');
-  try {
-    await answer(child, (value) => value === 'started');
-    child.send({ name, records, url: target.url });
-    await answer(child, (value) => value === 'logged');
-    const received = contenders[name].ships ? await settled() : undefined;
-    child.send('delivered');
-    const cost = await answer(child, (value) => value.cpuUs !== undefined);
-    return {
-      ...cost,
-      unique: received?.unique ?? records,
-      lost: received ? records - received.unique : 0,
-      duplicates: received?.duplicates ?? 0,
-      requests: received?.requests ?? 0,
-      wireBytes: received?.bytes ?? 0,
-    };
-  } finally {
-    const timer = setTimeout(() => child.kill('SIGKILL'), 15_000);
-    await ended;
-    clearTimeout(timer);
+/** All rounds of a scenario. */
+async function run(scenario, who) {
+  const runs = Object.fromEntries(who.map(({ name }) => [name, []]));
+  for (let round = 0; round < scenario.rounds; round++) {
+    for (const contender of who) {
+      progress.begin(`${scenario.name} ${round + 1}/${scenario.rounds}: ${contender.name}`);
+      runs[contender.name].push(await trial({ contender, scenario, target }));
+      progress.advance();
+    }
   }
+  const { title, about, records, rounds } = scenario;
+  const rows = summarize(who, runs, floor);
+  const heading = `${title}: ${records.toLocaleString('en-US')} records, ${about}; medians of ${rounds} interleaved rounds`;
+  process.stdout.write(`\n${heading}\n\n${textTable(rows)}\n`);
+  return { title, about, records, rounds, faulty: scenario.faults.length > 0, rows };
 }
 
-/** The receiver's counts once all records are there, or once none came for five seconds. */
-async function settled() {
-  let last = -1;
-  for (;;) {
-    const stats = await target.received(records, 5000);
-    if (stats.unique >= records || stats.unique === last) return stats;
-    last = stats.unique;
-  }
+/** The scenario's own choice or the command line's, and what they are compared with. */
+function chosen(scenario) {
+  const fitting = new Set(named(args.only.length > 0 ? args.only : scenario.who));
+  return contenders.filter(
+    (contender) => fitting.has(contender) || (contender.name === floor && scenario.ends !== 'exit'),
+  );
 }
 
-function answer(child, test) {
-  return new Promise((resolve, reject) => {
-    const onExit = (code) => reject(new Error(`the contender ended early with code ${code}`));
-    child.once('exit', onExit);
-    child.on('message', function listen(value) {
-      if (!test(value)) return;
-      child.off('message', listen);
-      child.off('exit', onExit);
-      resolve(value);
-    });
-  });
+function wrong({ rows, faulty }) {
+  return rows.some((row) => row.group === 'spillway' && (row.died || row.lost > 0 || (row.duplicates > 0 && !faulty)));
+}
+
+/** Adds to what is in the file from other scenarios, so that they can be run one by one. */
+function save(path) {
+  const before = existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : {};
+  const all = { ...before, machine: about, scenarios: { ...before.scenarios, ...results } };
+  writeFileSync(path, `${JSON.stringify(all, (_, value) => (Number.isFinite(value) ? round(value) : value), 1)}\n`);
+}
+
+function round(value) {
+  return Number(value.toPrecision(5));
+}
+
+function positive(name, text) {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1)
+    throw new Error(`expected --${name} to be a whole number >= 1, got ${text}`);
+  return value;
 }

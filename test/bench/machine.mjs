@@ -1,0 +1,23 @@
+// Where figures come from: they mean little without it.
+
+import { readFileSync } from 'node:fs';
+import os from 'node:os';
+
+/** The machine, its load before the run, and the versions. */
+export function machine() {
+  const cpus = os.cpus();
+  return {
+    node: process.version,
+    os: `${os.type()} ${os.release()}`,
+    cpu: cpus[0]?.model.trim(),
+    cpus: cpus.length,
+    memoryGb: Math.round(os.totalmem() / 2 ** 30),
+    load: Number(os.loadavg()[0].toFixed(2)),
+    date: new Date().toISOString().slice(0, 10),
+    pino: versionOf('pino'),
+  };
+}
+
+function versionOf(name) {
+  return JSON.parse(readFileSync(new URL(`../node_modules/${name}/package.json`, import.meta.url), 'utf8')).version;
+}

@@ -1,0 +1,56 @@
+// From the raw figures of all rounds to medians and ratios to the floor.
+
+const perRecord = {
+  cpuUs: ({ cpuUs, unique }) => cpuUs / Math.max(unique, 1),
+  mainUs: ({ mainUs, unique }) => mainUs / Math.max(unique, 1),
+  wireBytes: ({ wireBytes, unique }) => wireBytes / Math.max(unique, 1),
+  diskBytes: ({ diskBytes, unique }) => diskBytes / Math.max(unique, 1),
+};
+const asMeasured = [
+  'callUs',
+  'meanCallUs',
+  'worstBlockMs',
+  'loopP99Ms',
+  'peakRssMb',
+  'settledRssMb',
+  'latencyP50Ms',
+  'latencyP99Ms',
+  'requests',
+  'wallMs',
+  'exitMs',
+];
+
+/**
+ * One row a contender. The ratios to the floor are taken within each round; losses and duplicates are the worst round's.
+ * @param {{ name: string, group: string }[]} contenders
+ * @param {Record<string, object[]>} runs by name
+ */
+export function summarize(contenders, runs, floor) {
+  return contenders.map(({ name, group, ships }) => {
+    const own = runs[name];
+    const figures = {};
+    for (const [key, of] of Object.entries(perRecord)) figures[key] = median(own.map(of));
+    for (const key of asMeasured) figures[key] = median(own.map((run) => run[key]));
+    const ratio = (of) => median(own.map((run, round) => of(run) / of(runs[floor]?.[round] ?? {})));
+    return {
+      name,
+      group,
+      ships,
+      ...figures,
+      cpuRatio: ratio(perRecord.cpuUs),
+      callRatio: ratio(({ meanCallUs }) => meanCallUs),
+      peakRatio: ratio(({ peakRssMb }) => peakRssMb),
+      lost: Math.max(...own.map(({ lost }) => lost)),
+      duplicates: Math.max(...own.map(({ duplicates }) => duplicates)),
+      died: own.find(({ died }) => died)?.died,
+    };
+  });
+}
+
+/** Of the numbers among the values; undefined if there are none. */
+export function median(values) {
+  const sorted = values.filter(Number.isFinite).sort((a, b) => a - b);
+  if (sorted.length === 0) return undefined;
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
