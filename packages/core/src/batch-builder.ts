@@ -87,7 +87,20 @@ export class BatchBuilder {
 
   /** The records [from, count) as they are now, for the journal. Shares the bytes. */
   since(from: number): Batch {
-    return this.view(this.bytes.subarray(0, this.size)).range(from, this.count);
+    if (from === 0) return this.view(this.bytes.subarray(0, this.size));
+    const { count } = this;
+    const start = this.offsets[from]!;
+    const offsets = this.offsets.slice(from, count + 1);
+    for (let i = 0; i < offsets.length; i++) offsets[i]! -= start;
+    return new Batch({
+      writer: this.writer,
+      firstSequence: this.firstSequence + from,
+      bytes: this.bytes.subarray(start, this.size),
+      offsets,
+      times: this.times.subarray(from, count),
+      ...(this.nanos && { nanos: this.nanos.subarray(from, count) }),
+      levels: this.levels.subarray(from, count),
+    });
   }
 
   /** The finished batch. The builder must not be used afterwards. */

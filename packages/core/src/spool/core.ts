@@ -1,7 +1,7 @@
 // What the parts of the spool share: options, ports, the list of segments, the disk's health, the counters.
 // The parts know this and nothing of each other.
 
-import { LANES, type Lane } from '../lane.js';
+import type { Lane } from '../lane.js';
 import type { Runtime } from '../runtime.js';
 import { Catalog } from './catalog.js';
 import { Directory, type Identity } from './directory.js';
@@ -12,7 +12,7 @@ import { Health, isGone, type Pauses } from './health.js';
 import { Keys } from './keys.js';
 import type { SpoolOptions } from './options.js';
 import { type Segment, Unit } from './segment.js';
-import type { SegmentKind } from './segment-header.js';
+import { type SegmentKind, segmentKinds } from './segment-header.js';
 import { add, type Tally, tally } from './tally.js';
 import { SegmentWriter, type Written } from './writer.js';
 
@@ -70,7 +70,11 @@ export class Core {
   /** The disk belongs to another machine: others may take silence for death and our directory with it. */
   remote = false;
   readonly #onEvent: (event: SpoolEvent) => void;
-  readonly #writers = new Map<string, SegmentWriter>();
+  readonly #writers: Record<SegmentKind, Map<Lane, SegmentWriter>> = {
+    spill: new Map(),
+    journal: new Map(),
+    exit: new Map(),
+  };
   #told: SpoolState = 'idle';
   /** Called when there is something that `Upkeep` should look after. */
   wake: () => void = () => {};
@@ -158,8 +162,7 @@ export class Core {
 
   /** The writer of a lane for one kind of segment. */
   writer(lane: Lane, kind: SegmentKind): SegmentWriter {
-    const name = `${lane} ${kind}`;
-    let writer = this.#writers.get(name);
+    let writer = this.#writers[kind].get(lane);
     if (!writer) {
       writer = new SegmentWriter({
         lane,
@@ -180,16 +183,13 @@ export class Core {
           this.wake();
         },
       });
-      this.#writers.set(name, writer);
+      this.#writers[kind].set(lane, writer);
     }
     return writer;
   }
 
   *writers(kind: SegmentKind): Generator<SegmentWriter> {
-    for (const lane of LANES) {
-      const writer = this.#writers.get(`${lane} ${kind}`);
-      if (writer) yield writer;
-    }
+    yield* this.#writers[kind].values();
   }
 
   /** After a name was not found: whoever took the directory away took its files too. */
@@ -207,7 +207,7 @@ export class Core {
   }
 
   abandonAll(code: string): void {
-    for (const writer of this.#writers.values()) writer.abandon(code);
+    for (const kind of segmentKinds) for (const writer of this.writers(kind)) writer.abandon(code);
   }
 
   /** Puts a frame of records that was just written on the books. */

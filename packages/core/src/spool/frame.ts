@@ -84,7 +84,8 @@ export function frameSize(storedLength: number): number {
 
 /** A frame's header as bytes, with both slots empty. */
 export function encodeFrameHeader(header: FrameHeader): Buffer {
-  const target = Buffer.alloc(frameHeaderBytes);
+  // From the pool, because the journal makes one for each write.
+  const target = Buffer.allocUnsafe(frameHeaderBytes).fill(0);
   frameMagic.copy(target);
   writeInteger(target, header.firstSequence, 8);
   writeInteger(target, header.lastSequence, 16);

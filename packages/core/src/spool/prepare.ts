@@ -62,7 +62,17 @@ function frameOf(batch: Batch, type: FrameType, codec: number, chunks: readonly 
   }
   let rawLength = 0;
   for (const chunk of chunks) rawLength += chunk.length;
-  const numbers = { firstSequence: batch.firstSequence, lastSequence: batch.sequence(count - 1), recordCount: count };
-  const lineBytes = batch.bytes.length;
-  return { type, codec, ...numbers, rawLength, lineBytes, minTime, maxTime, maxLevel, chunks };
+  return {
+    type,
+    codec,
+    firstSequence: batch.firstSequence,
+    lastSequence: batch.sequence(count - 1),
+    recordCount: count,
+    rawLength,
+    lineBytes: batch.bytes.length,
+    minTime,
+    maxTime,
+    maxLevel,
+    chunks,
+  };
 }

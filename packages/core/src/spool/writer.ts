@@ -60,6 +60,8 @@ interface Open {
 const noKey = { id: Buffer.alloc(16), salt: Buffer.alloc(32) };
 const zeros = Buffer.alloc(8);
 
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
 export class SegmentWriter {
   readonly #options: WriterOptions;
   #open: Open | undefined;
@@ -228,11 +230,15 @@ interface Place {
 }
 
 function span(headers: readonly FrameHeader[]): { minTime: number; maxTime: number; maxLevel: number } {
-  return {
-    minTime: Math.min(...headers.map(({ minTime }) => minTime)),
-    maxTime: Math.max(...headers.map(({ maxTime }) => maxTime)),
-    maxLevel: Math.max(...headers.map(({ maxLevel }) => maxLevel)),
-  };
+  let minTime = Number.POSITIVE_INFINITY;
+  let maxTime = Number.NEGATIVE_INFINITY;
+  let maxLevel = 0;
+  for (const header of headers) {
+    minTime = Math.min(minTime, header.minTime);
+    maxTime = Math.max(maxTime, header.maxTime);
+    maxLevel = Math.max(maxLevel, header.maxLevel);
+  }
+  return { minTime, maxTime, maxLevel };
 }
 
 function nextPlace({ frames, records, lineBytes }: Open, buffers: Buffer[]): Place {
@@ -240,24 +246,47 @@ function nextPlace({ frames, records, lineBytes }: Open, buffers: Buffer[]): Pla
 }
 
 /** Gives a frame its place: header, encrypted payload, checksum, padding. */
-function place(open: Open, frame: PreparedFrame, { buffers, ...before }: Place): FrameHeader {
-  const { chunks, ...rest } = frame;
-  const encrypt = open.cipher !== undefined && (frame.type === frameTypes.batch || frame.type === frameTypes.piece);
-  let storedLength = encrypt ? SegmentCipher.overhead : 0;
-  for (const chunk of chunks) storedLength += chunk.length;
-  const { salt, number: segmentNumber } = open.header;
-  const own = { flags: encrypt ? encryptedFlag : 0, salt, segmentNumber, ...before, storedLength };
-  let stored = chunks;
-  if (encrypt)
-    stored = open.cipher!.encrypt(encodeFrameHeader({ ...rest, ...own, payloadCrc: 0 }), before.frameIndex, chunks);
-  let payloadCrc = 0;
+function place(open: Open, frame: PreparedFrame, where: Place): FrameHeader {
+  const cipher = frame.type === frameTypes.batch || frame.type === frameTypes.piece ? open.cipher : undefined;
+  const header = headerOf(open.header, frame, where);
+  if (cipher) {
+    header.flags = encryptedFlag;
+    header.storedLength += SegmentCipher.overhead;
+  }
+  const stored = cipher ? cipher.encrypt(encodeFrameHeader(header), header.frameIndex, frame.chunks) : frame.chunks;
   // Of nothing, zlib returns 0 whatever came before.
-  for (const chunk of stored) if (chunk.length > 0) payloadCrc = crc32(chunk, payloadCrc);
-  const header: FrameHeader = { ...rest, ...own, payloadCrc };
+  for (const chunk of stored) if (chunk.length > 0) header.payloadCrc = crc32(chunk, header.payloadCrc);
+  const { buffers } = where;
   buffers.push(encodeFrameHeader(header), ...stored);
-  const pad = padding(storedLength);
+  const pad = padding(header.storedLength);
   if (pad > 0) buffers.push(zeros.subarray(0, pad));
   return header;
+}
+
+/** A frame's header before it is encrypted and summed. Name by name: the journal makes one for each write. */
+function headerOf(segment: SegmentHeader, frame: PreparedFrame, where: Place): Writable<FrameHeader> {
+  let storedLength = 0;
+  for (const chunk of frame.chunks) storedLength += chunk.length;
+  return {
+    type: frame.type,
+    flags: 0,
+    codec: frame.codec,
+    firstSequence: frame.firstSequence,
+    lastSequence: frame.lastSequence,
+    recordCount: frame.recordCount,
+    storedLength,
+    rawLength: frame.rawLength,
+    payloadCrc: 0,
+    minTime: frame.minTime,
+    maxTime: frame.maxTime,
+    maxLevel: frame.maxLevel,
+    salt: segment.salt,
+    segmentNumber: segment.number,
+    frameIndex: where.frameIndex,
+    recordsBefore: where.recordsBefore,
+    lineBytes: frame.lineBytes,
+    lineBytesBefore: where.lineBytesBefore,
+  };
 }
 
 function account(open: Open, header: FrameHeader): void {
