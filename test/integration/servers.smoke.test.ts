@@ -11,6 +11,7 @@ import { expect, test } from 'vitest';
 import {
   clickhouse,
   fluent,
+  graylog,
   kafka,
   loki,
   moto,
@@ -273,6 +274,20 @@ test('fluent acknowledges events, with a login over TLS too', { timeout: OBTAIN_
     ['tcp', 'app', 'over tcp'],
     ['tls', 'app', 'over tls'],
   ]);
+  await server.dispose();
+});
+
+test('graylog reads GELF over HTTP, and keeps what Graylog keeps', { timeout: OBTAIN_TIMEOUT_MS }, async () => {
+  const server = await graylog.start();
+  const message = { version: '1.1', host: 'web-1', short_message: 'hi', timestamp: 1.5, level: 6, _n: 1, _on: true };
+  const body = JSON.stringify(message);
+  const reply = await fetch(`http://127.0.0.1:${server.ports.http}/gelf`, { method: 'POST', body });
+  expect(reply.status).toBe(202);
+  const [stored] = await until(() => server.messages().length === 1 && server.messages(), { what: 'the message' });
+  expect(stored).toEqual({
+    input: 'http',
+    fields: { source: 'web-1', message: 'hi', timestamp: 1500, level: 6, n: 1 },
+  });
   await server.dispose();
 });
 

@@ -2,6 +2,7 @@
 
 export { type ClickhouseOptions, clickhouse } from './clickhouse.js';
 export { type FluentEvent, fluent } from './fluent.js';
+export { type GraylogMessage, graylog } from './graylog.js';
 export { type KafkaOptions, type KafkaRecord, kafka } from './kafka.js';
 export { type LokiOptions, loki } from './loki.js';
 export type { LokiEntry, LokiQuery } from './loki-query.js';

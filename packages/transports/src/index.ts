@@ -4,6 +4,7 @@ export { type ClickhouseOptions, clickhouse } from './clickhouse.js';
 export { type CloudwatchOptions, cloudwatch } from './cloudwatch.js';
 export { type ElasticsearchOptions, elasticsearch } from './elasticsearch.js';
 export { type FluentOptions, fluent } from './fluent.js';
+export { type GelfOptions, gelf } from './gelf.js';
 export { type HttpTransportOptions, http } from './http.js';
 export { type KafkaOptions, kafka } from './kafka.js';
 export { type LogstashOptions, logstash } from './logstash.js';

@@ -7,6 +7,7 @@ import { clickhouse, clickhouseOptions, clickhouseTraits } from './clickhouse.js
 import { cloudwatch, cloudwatchOptions, cloudwatchTraits } from './cloudwatch.js';
 import { elasticsearch, elasticsearchOptions, elasticsearchTraits } from './elasticsearch.js';
 import { fluent, fluentOptions, fluentTraits } from './fluent.js';
+import { gelf, gelfOptions, gelfTraits } from './gelf.js';
 import { http, httpOptions, httpTraits } from './http.js';
 import { kafka, kafkaOptions, kafkaTraits } from './kafka.js';
 import { logstash, logstashOptions, logstashTraits } from './logstash.js';
@@ -40,6 +41,7 @@ export const registry: Readonly<Record<string, TransportEntry>> = {
   cloudwatch: entry(cloudwatch, cloudwatchOptions, cloudwatchTraits),
   elasticsearch: entry(elasticsearch, elasticsearchOptions, elasticsearchTraits),
   fluent: entry(fluent, fluentOptions, fluentTraits),
+  gelf: entry(gelf, gelfOptions, gelfTraits),
   http: entry(http, httpOptions, httpTraits),
   kafka: entry(kafka, kafkaOptions, kafkaTraits),
   logstash: entry(logstash, logstashOptions, logstashTraits),
