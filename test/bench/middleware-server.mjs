@@ -73,17 +73,20 @@ async function ofHono() {
   const { Hono } = require('hono');
   const { createAdaptorServer } = require('@hono/node-server');
   const app = new Hono();
-  let log;
-  if (logging === 'own') {
-    const print = (text) => destination.write(`${text}\n`);
-    app.use(require('hono/logger').logger(print));
-    log = { info: (_fields, text) => print(text) };
+  const logger = logging === 'spillway' ? contextual() : plain();
+  let logOf = () => logger;
+  // Ids, as ours gives them; Hono's logger has none, and by itself prints text for people. Here its text gets to the same
+  // destination in records of the same logger. The structured one makes records itself, and a logger with the id for handlers.
+  if (logging === 'own' || logging === 'structured') app.use(require('hono/request-id').requestId());
+  if (logging === 'own') app.use(require('hono/logger').logger((text) => logger.info(text)));
+  if (logging === 'structured') {
+    const createLogger = (c) => logger.child({ requestId: c.var.requestId });
+    app.use(require('@hono/structured-logger').structuredLogger({ createLogger }));
+    logOf = (c) => c.var.logger;
   }
-  if (logging === 'spillway') {
-    log = contextual();
-    app.use(require('@spillway/middleware/hono').requestLog({ logger: log }));
-  }
-  app.get('/users/:id', async (c) => c.json(await work(log)));
+  if (logging === 'spillway') app.use(require('@spillway/middleware/hono').requestLog({ logger }));
+  if (logging === 'none') logOf = () => undefined;
+  app.get('/users/:id', async (c) => c.json(await work(logOf(c))));
   return createAdaptorServer({ fetch: app.fetch });
 }
 

@@ -11,7 +11,7 @@ const variants = {
   node: ['none', 'pino-http', 'pino-http-lean', 'spillway'],
   express: ['none', 'pino-http', 'pino-http-lean', 'spillway'],
   fastify: ['none', 'own', 'spillway'],
-  hono: ['none', 'own', 'spillway'],
+  hono: ['none', 'own', 'structured', 'spillway'],
 };
 const CONNECTIONS = 32;
 // What a browser behind a proxy sends.

@@ -8,6 +8,7 @@ import { Hono as Hono3 } from 'hono3';
 import { describe, expect, it } from 'vitest';
 import { type RequestLogVariables, requestLog } from './hono.js';
 import { adapterSuite, type StartOptions, started } from './test-kit/adapter-suite.js';
+import { ask } from './test-kit/http-client.js';
 import { pinoLines } from './test-kit/lines.js';
 
 type App = Hono4<{ Variables: RequestLogVariables }>;
@@ -49,5 +50,52 @@ describe('Hono without Node', () => {
       { request_id: 'web-1', route: '/items/:id', url: '/items/7?a=1', status: 200 },
     ]);
     expect(lines.with('here')).toMatchObject([{ request_id: 'web-1', part: 1 }]);
+  });
+
+  it('sets the id on whatever the handler answers, unless it set one itself', async () => {
+    const { lines, logger } = pinoLines();
+    const app = new Hono4();
+    app.use(requestLog({ logger }));
+    app.get('/own', () => new Response('raw'));
+    app.get('/other', () => new Response('raw', { headers: { 'x-request-id': 'mine' } }));
+    app.get('/throws', () => {
+      throw new TypeError('no');
+    });
+    app.onError(() => new Response('sorry', { status: 500 }));
+    const ids = await Promise.all(
+      ['/own', '/other', '/throws'].map(async (path) =>
+        (await app.request(path, { headers: { 'x-request-id': 'web-2' } })).headers.get('x-request-id'),
+      ),
+    );
+    expect(ids).toEqual(['web-2', 'mine', 'web-2']);
+    expect(lines.records().map(({ status }) => status)).toEqual([200, 200, 500]);
+  });
+});
+
+describe('Hono on Node', () => {
+  it.each([
+    ['4', Hono4, serve4],
+    ['3', Hono3 as unknown as typeof Hono4, serve3],
+  ])('%s: sets the id on whatever the handler answers, and contains what is no error', async (_major, Hono, serve) => {
+    const { lines, logger } = pinoLines();
+    const app = new Hono();
+    app.use('*', requestLog({ logger }));
+    app.get('/own', () => new Response('raw'));
+    app.get('/other', () => new Response('raw', { headers: { 'x-request-id': 'mine' } }));
+    app.get('/thrown', () => {
+      throw 'a text, token=hunter2';
+    });
+    const server = serve({ fetch: (app as App).fetch }) as http.Server;
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { url, close } = started(server);
+    const answers = [];
+    for (const path of ['/own', '/other', '/thrown']) {
+      answers.push(await ask(url + path, { headers: { 'x-request-id': 'node-2' } }));
+    }
+    const records = await lines.recordsWhen(3);
+    await close();
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 500]);
+    expect(answers.map(({ headers }) => headers['x-request-id'])).toEqual(['node-2', 'mine', 'node-2']);
+    expect(records).toMatchObject([{ status: 200 }, { status: 200 }, { status: 500, err: 'a text, token=[Redacted]' }]);
   });
 });
