@@ -78,14 +78,14 @@ describe('Hono on Node', () => {
     ['3', Hono3 as unknown as typeof Hono4, serve3],
   ])('%s: sets the id on whatever the handler answers, and contains what is no error', async (_major, Hono, serve) => {
     const { lines, logger } = pinoLines();
-    const app = new Hono();
+    const app = new Hono<{ Variables: RequestLogVariables }>();
     app.use('*', requestLog({ logger }));
     app.get('/own', () => new Response('raw'));
     app.get('/other', () => new Response('raw', { headers: { 'x-request-id': 'mine' } }));
     app.get('/thrown', () => {
       throw 'a text, token=hunter2';
     });
-    const server = serve({ fetch: (app as App).fetch }) as http.Server;
+    const server = serve({ fetch: app.fetch }) as http.Server;
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { url, close } = started(server);
     const answers = [];
