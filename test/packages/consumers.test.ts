@@ -32,7 +32,7 @@ beforeAll(async () => {
   tarballs = Object.fromEntries((await packAll(workplace.path)).map(({ name, file }) => [name, file]));
   project = join(workplace.path, 'project');
   await install(project, [
-    ...['core', 'transports', 'pino'].map((name) => tarballs[`@spillway/${name}`]!),
+    ...['core', 'transports', 'pino', 'middleware'].map((name) => tarballs[`@spillway/${name}`]!),
     'pino@^10',
     'typescript@^6',
     '@types/node@^20',
@@ -52,6 +52,24 @@ afterAll(async () => {
 describe.each(['20.18.1', '22', '24', '26'])('Node %s', (version) => {
   it.each(['esm.mjs', 'cjs.cjs', 'built/typed.mjs'])('runs %s', async (file) => {
     await delivers(await nodeBinary(version), join(project, file), 1500);
+  });
+
+  // No file is shared between the paths of a CommonJS package, nor between its copies for `import` and `require`.
+  it.each([
+    ['esm', 'esm'],
+    ['cjs', 'cjs'],
+    ['cjs', 'esm'],
+    ['esm', 'cjs'],
+  ])('has one context of a request and one warning, through %s and %s', async (first, second) => {
+    const node = await nodeBinary(version);
+    const { stdout, stderr } = await run(node, [join(project, 'context.mjs'), first, second], { timeout: 60_000 });
+    const lines = ['a', 'b'].flatMap((id) => [
+      ['in the handler', id, id],
+      ['through pino', id, id],
+      ['request completed', id, id],
+    ]);
+    expect(JSON.parse(stdout)).toEqual(lines);
+    expect(stderr.match(/SPILLWAY_REGISTERED_TWICE/g)).toEqual(['SPILLWAY_REGISTERED_TWICE']);
   });
 });
 

@@ -65,3 +65,15 @@ it('each carries the licence, and only the folders that it declares, without tes
     }).toEqual({ name, unexpected: [], tests: [], licence: true });
   }
 });
+
+it('runs the syntax of the oldest Node as it is, without helpers that stand in for it', async () => {
+  const found: string[] = [];
+  for (const { name, file } of tarballs) {
+    const packed = createPackageFromTarballData(await readFile(file));
+    for (const path of packed.listFiles(`/node_modules/${name}/`)) {
+      // What tsup's splitter of CommonJS puts in place of `?.` and `??`: a call and a closure each.
+      if (/\.c?js$/.test(path) && /\b_(optionalChain|nullishCoalesce)\(/.test(packed.readFile(path))) found.push(path);
+    }
+  }
+  expect(found).toEqual([]);
+});
