@@ -5,6 +5,7 @@ export { type CloudwatchOptions, cloudwatch } from './cloudwatch.js';
 export { type ElasticsearchOptions, elasticsearch } from './elasticsearch.js';
 export { type FluentOptions, fluent } from './fluent.js';
 export { type GelfOptions, gelf } from './gelf.js';
+export { type GoogleCloudOptions, googleCloud } from './google-cloud.js';
 export { type HttpTransportOptions, http } from './http.js';
 export { type KafkaOptions, kafka } from './kafka.js';
 export { type LogstashOptions, logstash } from './logstash.js';

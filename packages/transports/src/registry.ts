@@ -8,6 +8,7 @@ import { cloudwatch, cloudwatchOptions, cloudwatchTraits } from './cloudwatch.js
 import { elasticsearch, elasticsearchOptions, elasticsearchTraits } from './elasticsearch.js';
 import { fluent, fluentOptions, fluentTraits } from './fluent.js';
 import { gelf, gelfOptions, gelfTraits } from './gelf.js';
+import { googleCloud, googleCloudOptions, googleCloudTraits } from './google-cloud.js';
 import { http, httpOptions, httpTraits } from './http.js';
 import { kafka, kafkaOptions, kafkaTraits } from './kafka.js';
 import { logstash, logstashOptions, logstashTraits } from './logstash.js';
@@ -42,6 +43,7 @@ export const registry: Readonly<Record<string, TransportEntry>> = {
   elasticsearch: entry(elasticsearch, elasticsearchOptions, elasticsearchTraits),
   fluent: entry(fluent, fluentOptions, fluentTraits),
   gelf: entry(gelf, gelfOptions, gelfTraits),
+  'google-cloud': entry(googleCloud, googleCloudOptions, googleCloudTraits),
   http: entry(http, httpOptions, httpTraits),
   kafka: entry(kafka, kafkaOptions, kafkaTraits),
   logstash: entry(logstash, logstashOptions, logstashTraits),

@@ -20,6 +20,22 @@ export function syslogSeverity(level: number): number {
   return name === undefined ? syslogNumbers.info : syslogNumbers[name];
 }
 
+/** Severities of Google Cloud Logging (google.logging.type.LogSeverity) by pino's levels. */
+const googleNames: Readonly<Record<LevelName, string>> = {
+  trace: 'DEBUG',
+  debug: 'DEBUG',
+  info: 'INFO',
+  warn: 'WARNING',
+  error: 'ERROR',
+  fatal: 'CRITICAL',
+};
+
+/** The severity of a level as Google Cloud Logging names it; undefined for records without one, whose severity is DEFAULT. */
+export function googleSeverity(level: number): string | undefined {
+  const name = levelName(level);
+  return name && googleNames[name];
+}
+
 /**
  * OpenTelemetry's severity number, 1 to 24; 0 for none. Each standard level is the first of four numbers, and levels
  * between two standard ones take the others (opentelemetry-specification, logs/data-model.md).

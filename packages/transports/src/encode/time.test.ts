@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ByteWriter } from './byte-writer.js';
-import { writeDecimal, writeIso, writeSeconds } from './time.js';
+import { writeDecimal, writeIso, writeIsoNanos, writeSeconds } from './time.js';
 
 const written = (write: (writer: ByteWriter) => void) => {
   const writer = new ByteWriter().reset();
@@ -15,6 +15,15 @@ describe('times', () => {
     fc.assert(
       fc.property(fc.array(instant, { minLength: 1, maxLength: 5 }), (times) => {
         for (const ms of times) expect(written((w) => writeIso(w, ms))).toBe(new Date(ms).toISOString());
+      }),
+    );
+  });
+
+  it('have nine decimals where nanoseconds are told', () => {
+    fc.assert(
+      fc.property(instant, fc.nat(999_999), (ms, nanos) => {
+        const expected = new Date(ms).toISOString().replace('Z', `${String(nanos).padStart(6, '0')}Z`);
+        expect(written((w) => writeIsoNanos(w, ms, nanos))).toBe(expected);
       }),
     );
   });

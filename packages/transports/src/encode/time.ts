@@ -39,6 +39,21 @@ export function writeIso(writer: ByteWriter, ms: number): void {
   writer.length = at + isoSize;
 }
 
+/** Writes `2023-11-14T22:13:20.123000042Z`; `nanos` are those within the millisecond. */
+export function writeIsoNanos(writer: ByteWriter, ms: number, nanos: number): void {
+  writeIso(writer, ms);
+  writer.length--;
+  writer.reserve(7);
+  let rest = nanos;
+  for (let at = writer.length + 5; at >= writer.length; at--) {
+    const next = Math.floor(rest / 10);
+    writer.buffer[at] = zero + (rest - next * 10);
+    rest = next;
+  }
+  writer.length += 6;
+  writer.byte(0x5a);
+}
+
 /** Writes `1700000000.123`: seconds, with milliseconds as decimals and never an exponent. */
 export function writeSeconds(writer: ByteWriter, ms: number): void {
   const whole = plainMs(ms);

@@ -1,0 +1,130 @@
+// A batch as the request of Google Cloud Logging's entries.write, in JSON.
+// In: a batch and what is the same for all entries. Out: one buffer; lines are the payloads of their entries, as they
+// are, but that the name of the message becomes `message`, which is what the console shows.
+// Time and insert id follow from the record alone: a repetition is the same entry.
+
+import type { Batch } from '@spillway/core';
+import { LineWriter } from './encode/line-writer.js';
+import { memberValues, recordsWith } from './encode/members.js';
+import { googleSeverity, levelNames } from './encode/severity.js';
+import { writeDecimal, writeIsoNanos } from './encode/time.js';
+import { Traces } from './otlp-traces.js';
+
+/** What the request says beside its entries. */
+export interface EntriesForm {
+  readonly logName: string;
+  readonly projectId: string;
+  readonly resource: { readonly type: string; readonly labels: Readonly<Record<string, string>> };
+  readonly labels: Readonly<Record<string, string>>;
+  /** Field whose name becomes `message`. */
+  readonly messageField: string;
+}
+
+const writer = new LineWriter();
+const comma = 0x2c;
+const quote = 0x22;
+const colon = 0x3a;
+const close = 0x7d;
+const timeHead = Buffer.from('","timestamp":"');
+const payloadHead = Buffer.from(',"jsonPayload":');
+const spanHead = Buffer.from('","spanId":"');
+const sampled = Buffer.from(',"traceSampled":true');
+const message = Buffer.from('"message"');
+const severities = new Map(
+  levelNames.map((_, i) => {
+    const name = googleSeverity((i + 1) * 10);
+    return [name, Buffer.from(`","severity":"${name}"`)];
+  }),
+);
+const noSeverity = Buffer.from('"');
+const hex = Buffer.from('0123456789abcdef');
+/** A writer's id has 27 characters, a sequence number up to 16 digits. */
+const idBytes = 44;
+/** Everything else around a line that does not depend on names: braces, keys, a time, a severity, ids of a trace. */
+const constantBytes = 240;
+
+/** Most bytes that an entry adds to its line. */
+export function entryOverhead({ projectId }: Pick<EntriesForm, 'projectId'>): number {
+  return constantBytes + idBytes + Buffer.byteLength(projectId) + message.length;
+}
+
+/** Everything before the entries. */
+export function requestHead({ logName, resource, labels }: EntriesForm): Buffer {
+  const common = JSON.stringify({ logName, resource, labels, partialSuccess: true });
+  return Buffer.from(`${common.slice(0, -1)},"entries":[`);
+}
+
+/** The body of a request that begins with `head`. */
+export function encodeEntries(batch: Batch, form: EntriesForm, head: Buffer): Buffer {
+  const { times, levels, offsets, count } = batch;
+  writer.start(batch, entryOverhead(form) + batch.writer.length, head.length + 2);
+  writer.bytes(head);
+  const idHead = Buffer.from(`{"insertId":"${batch.writer}-`);
+  const traceHead = Buffer.from(`,"trace":"projects/${form.projectId}/traces/`);
+  const traces = new Traces(batch);
+  const names = messageNames(batch, form.messageField);
+  for (let i = 0; i < count; i++) {
+    if (i > 0) writer.byte(comma);
+    writer.bytes(idHead);
+    writeDecimal(writer, batch.sequence(i));
+    writer.bytes(timeHead);
+    writeIsoNanos(writer, times[i]!, batch.nanosecond(i));
+    writer.bytes(severities.get(googleSeverity(levels[i]!)) ?? noSeverity);
+    traces.read(i);
+    if (traces.hasTrace) writeTrace(traces, traceHead);
+    writer.bytes(payloadHead);
+    const name = names?.at[i];
+    if (names && name) {
+      writer.lines(offsets[i]!, name);
+      writer.bytes(message);
+      writer.lines(name + names.size, offsets[i + 1]! - 1);
+    } else writer.lines(offsets[i]!, offsets[i + 1]! - 1);
+    writer.byte(close);
+  }
+  writer.text(']}');
+  return writer.finish();
+}
+
+function writeTrace({ traceId, hasSpan, spanId, flags = 0 }: Traces, head: Buffer): void {
+  writer.bytes(head);
+  writeHex(traceId);
+  if (hasSpan) {
+    writer.bytes(spanHead);
+    writeHex(spanId);
+  }
+  writer.byte(quote);
+  if (flags & 1) writer.bytes(sampled);
+}
+
+function writeHex(bytes: Uint8Array): void {
+  for (const byte of bytes) {
+    writer.byte(hex[byte >>> 4]!);
+    writer.byte(hex[byte & 15]!);
+  }
+}
+
+interface Names {
+  /** Where each record's name of the message begins, quote included; 0 where it stays what it is. */
+  readonly at: Uint32Array;
+  readonly size: number;
+}
+
+/** The names to replace. A record that has a `message` as well keeps both: a name must not come twice. */
+function messageNames(batch: Batch, field: string): Names | undefined {
+  if (field === 'message') return undefined;
+  const values = memberValues(batch, field);
+  if (!values) return undefined;
+  const taken = recordsWith(batch, 'message');
+  const size = Buffer.byteLength(field) + 2;
+  const at = values.map((value, i) => (value === 0 || taken?.[i] ? 0 : nameBefore(batch.bytes, value) - size));
+  return { at, size };
+}
+
+/** The position after the name whose value begins at `value`. */
+function nameBefore(bytes: Buffer, value: number): number {
+  let at = value - 1;
+  while (bytes[at] !== colon) at--;
+  at--;
+  while (bytes[at] !== quote) at--;
+  return at + 1;
+}
