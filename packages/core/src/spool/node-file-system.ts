@@ -154,8 +154,13 @@ const background: { [K in keyof Calls]: (...args: Parameters<Calls[K]>) => Promi
 
 // Socket paths end after 108 bytes on Linux; through an open descriptor of the directory they are always short.
 const maxSocketPath = 100;
+/** A pipe is not in the directory: it goes by the queue's id, whose directory is renamed more than once. */
+function pipeName(path: string): string {
+  return `\\\\.\\pipe\\spillway-${basename(dirname(path)).slice(-32)}`;
+}
+
 function withShortPath<T>(path: string, use: (path: string) => T): T | undefined {
-  if (process.platform === 'win32') return use(`\\\\.\\pipe\\spillway-${basename(dirname(path))}`);
+  if (process.platform === 'win32') return use(pipeName(path));
   if (Buffer.byteLength(path) <= maxSocketPath) return use(path);
   if (process.platform !== 'linux') return undefined;
   const fd = fs.openSync(dirname(path), O_RDONLY);
