@@ -221,7 +221,10 @@ export class Deliverer {
       const { count: records } = part;
       emitter.emit('batchAcked', () => ({ batch: part.id, records, bytes: part.bytes.length, attempts, durationMs }));
       // After a failed attempt, something may still read the bytes that were given to it.
-      if (attempts === 1 && sender.letGo?.()) this.port.spent(part);
+      if (attempts === 1 && sender.letGo?.()) {
+        this.port.spent(part);
+        transport.recycle?.(wire);
+      }
     }
     if (!signal.aborted || verdict.outcome === 'ack') this.inform(verdict);
     return verdict;

@@ -91,6 +91,8 @@ export interface Transport<Wire = unknown, Reply = unknown> {
   sizeOf(wire: Wire): number;
   /** Pure: what a reply means for this batch. */
   classify(reply: Reply, batch: Batch): Verdict;
+  /** Takes back the memory of a wire that is not sent again and that nothing refers to any more ({@link Sender.letGo}). */
+  recycle?(wire: Wire): void;
   /** The only member that does I/O, and it does none before the first `send`. */
   open(runtime: Runtime, settings: SendSettings): Sender<Wire, Reply>;
 }

@@ -21,6 +21,7 @@ const writer = new LineWriter();
 const quote = 0x22;
 const timestampHead = Buffer.from('{"@timestamp":"');
 const idTail = Buffer.from('"}}\n');
+const idTailAndTimestampHead = Buffer.concat([idTail, timestampHead]);
 const hourMs = 3_600_000;
 
 /** Bytes that an action line and a timestamp add to a record, but for the index name: a writer's id has 27, a sequence 16. */
@@ -34,19 +35,24 @@ export function encodeBulk(batch: Batch, form: BulkForm): Buffer {
   const actions = new ActionHeads(batch.writer, form);
   for (let i = 0; i < count; i++) {
     writer.bytes(actions.at(times[i]!));
+    const stamp = form.timestamp && !stamped?.[i];
     if (form.ids) {
       writeDecimal(writer, batch.sequence(i));
-      writer.bytes(idTail);
-    }
-    if (!form.timestamp || stamped?.[i]) writer.lines(offsets[i]!, offsets[i + 1]!);
+      writer.bytes(stamp ? idTailAndTimestampHead : idTail);
+    } else if (stamp) writer.bytes(timestampHead);
+    if (!stamp) writer.lines(offsets[i]!, offsets[i + 1]!);
     else {
-      writer.bytes(timestampHead);
       writeIso(writer, times[i]!);
       writer.byte(quote);
       writeMembers(writer, bytes, offsets[i]!, offsets[i + 1]!);
     }
   }
   return writer.finish();
+}
+
+/** Takes back the memory of a body that nobody reads any more. */
+export function recycleBulk(body: Buffer): void {
+  writer.reclaim(body);
 }
 
 /** What an action line begins with, up to the sequence number if there is one. Changes at most with the hour. */

@@ -17,7 +17,7 @@ const comma = 0x2c;
 /** What follows a line that has its level as its only metadata. */
 const levelEnds = new Map(levelNames.map((name) => [name, Buffer.from(`",{"level":"${name}"}]`)]));
 
-/** A push request in JSON. The result lives until the next call. */
+/** A push request in JSON. It belongs to the caller. */
 export function encodeJson(batch: Batch, filing: LokiFiling): Buffer {
   writer.reset(batch.bytes.length * 2);
   writer.text('{"streams":[');
@@ -31,7 +31,12 @@ export function encodeJson(batch: Batch, filing: LokiFiling): Buffer {
     writer.text(']}');
   });
   writer.text(']}');
-  return writer.view();
+  return writer.finish();
+}
+
+/** Takes back the memory of a request that nobody reads any more. */
+export function recycleJson(body: Buffer): void {
+  writer.reclaim(body);
 }
 
 function writeValue(batch: Batch, i: number, filing: LokiFiling): void {

@@ -4,11 +4,15 @@
 import type { Batch } from '@spillway/core';
 import { ByteWriter, varintSize } from './encode/byte-writer.js';
 import { labelName, labelSet } from './encode/labels.js';
+import { LineWriter } from './encode/line-writer.js';
 import { bytesField, lengthTag, textField, varintTag } from './encode/protobuf.js';
 import { levelName, levelNames } from './encode/severity.js';
 import { type LokiFiling, liftedFields, streamsOf, timeOf } from './loki-streams.js';
 
-const writer = new ByteWriter();
+/** For lines that go out in their order, framed. */
+const lineWriter = new LineWriter();
+/** For all else. */
+const entryWriter = new ByteWriter();
 // Field numbers of logproto's PushRequest, Stream, Entry, LabelPair and Timestamp.
 const streamsTag = lengthTag(1);
 const labelsField = 1;
@@ -23,21 +27,36 @@ const valueTag = lengthTag(valueField);
 const secondsTag = varintTag(1);
 const nanosTag = varintTag(2);
 
-/** A push request in protobuf. The result lives until the next call. */
+/** Bytes that an entry takes besides its line and its lifted fields: tags and lengths (16), its time (14), its level (18). */
+const framingBytes = 48;
+
+/** A push request in protobuf. It belongs to the caller. */
 export function encodeProtobuf(batch: Batch, filing: LokiFiling): Buffer {
-  writer.reset(batch.bytes.length + batch.count * 48);
-  for (const { labels, records } of streamsOf(batch, filing)) {
+  const streams = streamsOf(batch, filing);
+  const sets = streams.map(({ labels }) => textField(labelsField, labelSet(labels)));
+  const envelope = sets.reduce((sum, set) => sum + set.length + 16, 0);
+  const inOrder = streams.length === 1 && filing.structuredMetadata.length === 0;
+  const writer = inOrder
+    ? lineWriter.start(batch, framingBytes, envelope)
+    : entryWriter.reset(batch.bytes.length + batch.count * framingBytes + envelope);
+  for (const [s, { records }] of streams.entries()) {
     writer.byte(streamsTag);
     const stream = writer.openLength();
-    writer.bytes(textField(labelsField, labelSet(labels)));
+    writer.bytes(sets[s]!);
     const count = records?.length ?? batch.count;
-    for (let n = 0; n < count; n++) writeEntry(batch, records ? records[n]! : n, filing);
+    for (let n = 0; n < count; n++) writeEntry(writer, batch, records ? records[n]! : n, filing);
     writer.closeLength(stream);
   }
-  return writer.view();
+  return writer.finish();
 }
 
-function writeEntry(batch: Batch, i: number, filing: LokiFiling): void {
+/** Takes back the memory of a request that nobody reads any more. */
+export function recycleProtobuf(body: Buffer): void {
+  lineWriter.reclaim(body);
+  entryWriter.reclaim(body);
+}
+
+function writeEntry(writer: ByteWriter, batch: Batch, i: number, filing: LokiFiling): void {
   const ms = timeOf(batch, i);
   const seconds = Math.floor(ms / 1000);
   const nanos = (ms % 1000) * 1_000_000 + batch.nanosecond(i);
@@ -58,9 +77,10 @@ function writeEntry(batch: Batch, i: number, filing: LokiFiling): void {
   writer.varint(nanos);
   writer.byte(lineTag);
   writer.varint(to - from);
-  writer.bytes(batch.bytes, from, to);
+  if (writer === lineWriter) lineWriter.lines(from, to);
+  else writer.bytes(batch.bytes, from, to);
   if (level) writer.bytes(level);
-  for (const pair of pairs) writePair(pair);
+  for (const pair of pairs) writePair(writer, pair);
 }
 
 /** `level` as structured metadata, pre-encoded: Loki does not recognize numbers as levels by itself. */
@@ -96,7 +116,7 @@ function pairOf([field, value]: readonly [field: string, value: string]): Pair {
   return { name, value, valueBytes, size: name.length + 1 + varintSize(valueBytes) + valueBytes };
 }
 
-function writePair({ name, value, valueBytes, size }: Pair): void {
+function writePair(writer: ByteWriter, { name, value, valueBytes, size }: Pair): void {
   writer.byte(metadataTag);
   writer.varint(size);
   writer.bytes(name);

@@ -23,9 +23,9 @@ import {
   url,
   withDefaultPath,
 } from '@spillway/core';
-import { snappy, snappyLiteral } from './encode/snappy.js';
-import { encodeJson } from './loki-json.js';
-import { encodeProtobuf } from './loki-protobuf.js';
+import { recycleSnappy, snappy, snappyLiteral } from './encode/snappy.js';
+import { encodeJson, recycleJson } from './loki-json.js';
+import { encodeProtobuf, recycleProtobuf } from './loki-protobuf.js';
 import { classifyLoki } from './loki-replies.js';
 import type { LokiFiling } from './loki-streams.js';
 import type { Traits } from './traits.js';
@@ -145,10 +145,12 @@ export function loki(options: LokiOptions): Transport<HttpWire, HttpReply> {
       drain: 'oldestFirst',
     },
     encode(batch) {
-      const body = json ? encodeJson(batch, filing) : encodeProtobuf(batch, filing);
-      // Both encoders reuse their buffer, so the wire needs bytes of its own.
-      return { body: json ? Buffer.from(body) : compress(body), headers: {}, size: body.length - envelope };
+      const plain = json ? encodeJson(batch, filing) : encodeProtobuf(batch, filing);
+      const body = json ? plain : compress(plain);
+      if (!json) recycleProtobuf(plain);
+      return { body, headers: {}, size: plain.length - envelope };
     },
+    recycle: json ? recycleJson : recycleSnappy,
     classify: classifyLoki,
   });
 }

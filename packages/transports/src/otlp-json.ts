@@ -48,7 +48,12 @@ export class JsonEncoder {
       writer.byte(close);
     }
     writer.text(']}]}]}');
-    return writer.copy();
+    return writer.finish();
+  }
+
+  /** Takes back the memory of a body that nobody reads any more. */
+  recycle(body: Buffer): void {
+    this.#writer.reclaim(body);
   }
 
   #resource(origin: Origin | undefined): string {

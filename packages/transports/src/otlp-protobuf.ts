@@ -72,7 +72,13 @@ export class ProtobufEncoder {
     }
     this.#writer.reset(batch.bytes.length + batch.count * protobufOverhead);
     this.#groups(batch, this.#writer, (i, rest) => this.#typedRecord(batch, i, rest));
-    return this.#writer.copy();
+    return this.#writer.finish();
+  }
+
+  /** Takes back the memory of a body that nobody reads any more. */
+  recycle(body: Buffer): void {
+    this.#lines.reclaim(body);
+    this.#writer.reclaim(body);
   }
 
   #groups(batch: Batch, writer: ByteWriter, record: (i: number, rest: number) => void): void {

@@ -124,6 +124,7 @@ export function otlp(options: OtlpOptions = {}): Transport<HttpWire, HttpReply> 
       timeoutMs: timeoutMs ?? 10_000,
     },
     encode: (batch) => ({ body: encoder.encode(batch), headers: {} }),
+    recycle: (body) => encoder.recycle(body),
     classify: classifyOtlp,
   });
   return {

@@ -30,6 +30,8 @@ export interface HttpDefinition {
   readonly encodings: readonly ContentEncoding[];
   /** Pure: the same batch gives the same bytes, not compressed. */
   encode(batch: Batch): HttpWire;
+  /** Takes back the memory of a body that `encode` made, when nobody reads it any more. */
+  recycle?(body: Buffer): void;
   /** Pure: this destination's own replies; undefined for those that mean what they always mean. */
   classify?(reply: HttpReply, batch: Batch): Verdict | undefined;
   /** How much of a reply is kept, for destinations that answer for each record. @default 65536 */
@@ -54,6 +56,7 @@ export function httpTransport(definition: HttpDefinition): Transport<HttpWire, H
     idempotency,
     ...(recommended && { recommended }),
     encode: (batch) => definition.encode(batch),
+    recycle: (wire) => definition.recycle?.(wire.body),
     sizeOf: (wire) => wire.size ?? wire.body.length,
     classify: (reply, batch) => definition.classify?.(reply, batch) ?? classifyReply(reply),
     open(runtime, { compression, maxInFlight }) {

@@ -1,10 +1,18 @@
 // Where encoders write: one buffer that is used again for every batch.
-// In: bytes, numbers, text. Out: a copy of what was written, or a view that lives until the next `reset`.
+// In: bytes, numbers, text. Out: a view of what was written that lives until the next `reset`, a copy of it, or the very
+// buffer, which belongs to the caller and may come back when nobody reads it any more.
 // Invariant: encoding is synchronous, so a writer is never in use twice; it gives memory back after a huge batch.
 
 /** Buffers beyond this are not kept for the next batch. */
 const keptBytes = 8 * 1024 * 1024;
 const initialBytes = 64 * 1024;
+/** Bodies below this are not worth coming back. */
+const sparedFrom = 64 * 1024;
+/** Buffers kept for bodies to come: as many as may be on their way at once, in most settings. */
+const mostSpares = 4;
+/** Copying so few bytes one by one is quicker than a call. */
+const shortBytes = 24;
+const nothing = Buffer.alloc(0);
 /** Size of the slot of {@link ByteWriter.openLength}. */
 const slotBytes = 5;
 
@@ -12,12 +20,15 @@ const slotBytes = 5;
 export class ByteWriter {
   buffer: Buffer = Buffer.allocUnsafeSlow(initialBytes);
   length = 0;
+  readonly #spares: Buffer[] = [];
+  readonly #lent = new WeakMap<ArrayBufferLike, Buffer>();
 
   /** Starts over, with room for about `size` bytes. */
   reset(size = 0): this {
     this.length = 0;
     const small = Math.max(initialBytes, size);
-    if (this.buffer.length > keptBytes && small <= keptBytes) this.buffer = Buffer.allocUnsafeSlow(small);
+    if (this.buffer === nothing) this.buffer = this.obtain(small);
+    else if (this.buffer.length > keptBytes && small <= keptBytes) this.buffer = Buffer.allocUnsafeSlow(small);
     else this.reserve(size);
     return this;
   }
@@ -40,6 +51,12 @@ export class ByteWriter {
   bytes(source: Uint8Array, from = 0, to = source.length): void {
     const size = to - from;
     this.reserve(size);
+    if (size <= shortBytes) {
+      const { buffer, length: at } = this;
+      for (let n = 0; n < size; n++) buffer[at + n] = source[from + n]!;
+      this.length = at + size;
+      return;
+    }
     this.buffer.set(from === 0 && to === source.length ? source : source.subarray(from, to), this.length);
     this.length += size;
   }
@@ -93,6 +110,31 @@ export class ByteWriter {
   /** What was written, as a copy. */
   copy(): Buffer {
     return Buffer.from(this.view());
+  }
+
+  /** Hands over what was written. The writer goes on with other memory. */
+  finish(): Buffer {
+    const body = this.view();
+    if (this.buffer.length >= sparedFrom && this.buffer.length <= keptBytes) this.#lent.set(body.buffer, this.buffer);
+    this.buffer = nothing;
+    this.length = 0;
+    return body;
+  }
+
+  /** Takes back the memory of a body that nobody reads any more. Other bytes than a body of this writer's stay alone. */
+  reclaim(body: Uint8Array): void {
+    const buffer = this.#lent.get(body.buffer);
+    this.#lent.delete(body.buffer);
+    if (buffer && this.#spares.length < mostSpares) this.#spares.push(buffer);
+  }
+
+  /** A buffer of at least so many bytes: one that came back, where that is not far too large, or a new one. */
+  protected obtain(size: number): Buffer {
+    if (size < sparedFrom) return Buffer.allocUnsafeSlow(size);
+    const spare = this.#spares.pop();
+    // One that is too small is let go: batches have grown, and so would the next ones be.
+    if (spare && spare.length >= size) return spare;
+    return Buffer.allocUnsafeSlow(Math.ceil(size / sparedFrom) * sparedFrom);
   }
 }
 

@@ -45,6 +45,24 @@ describe('a line writer', () => {
     expect(writer.finish().toString()).toBe('{"b":2}\n');
   });
 
+  it('uses the memory of a body again when it was handed back, and only then', () => {
+    const large = batchOf(Array.from({ length: 1000 }, (_, i) => JSON.stringify({ i, pad: 'x'.repeat(100) })));
+    const encode = () => {
+      writer.start(large, 2).lines(0, large.bytes.length);
+      return writer.finish();
+    };
+    const first = encode();
+    const second = encode();
+    expect(second.buffer).not.toBe(first.buffer);
+    writer.reclaim(first);
+    writer.reclaim(first);
+    expect(encode().buffer).toBe(first.buffer);
+    expect(encode().buffer).not.toBe(first.buffer);
+    expect(second.equals(large.bytes)).toBe(true);
+    writer.reclaim(large.bytes);
+    expect(encode().buffer).not.toBe(large.bytes.buffer);
+  });
+
   it('refuses to write over lines that are still to be moved', () => {
     const batch = batchOf(['{"a":1}', '{"b":2}']);
     writer.start(batch, 1);

@@ -7,8 +7,6 @@
 import type { Batch } from '@spillway/core';
 import { ByteWriter } from './byte-writer.js';
 
-const nothing = Buffer.alloc(0);
-
 /** A {@link ByteWriter} with the lines of a batch at hand. */
 export class LineWriter extends ByteWriter {
   #lines = 0;
@@ -16,7 +14,7 @@ export class LineWriter extends ByteWriter {
   /** Starts a body. `framingBytes`: most bytes that are written for a record besides its line. */
   start({ bytes, count }: Batch, framingBytes: number, envelopeBytes = 0): this {
     const framing = count * framingBytes + envelopeBytes;
-    this.buffer = Buffer.allocUnsafeSlow(framing + bytes.length);
+    this.buffer = this.obtain(framing + bytes.length);
     this.buffer.set(bytes, framing);
     this.#lines = framing;
     this.length = 0;
@@ -40,13 +38,5 @@ export class LineWriter extends ByteWriter {
     grown.set(this.view());
     this.#lines += size;
     this.buffer = grown;
-  }
-
-  /** Hands over what was written. */
-  finish(): Buffer {
-    const body = this.view();
-    this.buffer = nothing;
-    this.length = 0;
-    return body;
   }
 }

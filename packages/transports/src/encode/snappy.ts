@@ -15,6 +15,7 @@ const skipBits = 5;
 
 const table = new Uint16Array(1 << hashBits);
 const output = new ByteWriter();
+const literals = new ByteWriter();
 
 /** The bytes as one snappy block. */
 export function snappy(input: Buffer): Buffer {
@@ -32,10 +33,15 @@ export function snappy(input: Buffer): Buffer {
 
 /** The bytes as one snappy block that is not compressed: for where the CPU is dearer than the network. */
 export function snappyLiteral(input: Buffer): Buffer {
-  output.reset(input.length + 16);
-  output.varint(input.length);
-  output.length = emitLiteral(input, 0, input.length, output.buffer, output.length);
-  return output.copy();
+  literals.reset(input.length + 16);
+  literals.varint(input.length);
+  literals.length = emitLiteral(input, 0, input.length, literals.buffer, literals.length);
+  return literals.finish();
+}
+
+/** Takes back the memory of a block that nobody reads any more. */
+export function recycleSnappy(block: Buffer): void {
+  literals.reclaim(block);
 }
 
 interface Block {
