@@ -22,9 +22,9 @@ const message = (test) =>
 const ordered = message((value) => value.name !== undefined);
 const delivered = message((value) => value === 'delivered');
 process.send({ event: 'started' });
-const { name, scenario, url, spool, options } = await ordered;
+const { name, scenario, url, spool, options, file } = await ordered;
 const contender = contenderOf(name);
-const { log, flush, close } = await contender.start({ url, spool, options });
+const { log, flush, close } = await contender.start({ url, spool, options, file });
 
 if (scenario.records > 0) {
   const meter = new Meter(scenario);

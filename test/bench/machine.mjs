@@ -18,6 +18,11 @@ export function machine() {
   };
 }
 
+/** One line about a machine. */
+export function machineLine({ cpus, cpu, memoryGb, node, os, load, date }) {
+  return `Node ${node}, ${cpus} × ${cpu}, ${memoryGb} GB, ${os}, load ${load} before the run, ${date}.`;
+}
+
 function versionOf(name) {
   return JSON.parse(readFileSync(new URL(`../node_modules/${name}/package.json`, import.meta.url), 'utf8')).version;
 }

@@ -4,13 +4,13 @@
 // speed hits all alike; figures are medians over the rounds, ratios are taken within a round. `--scenario all` runs
 // everything. Ends with 1 if Spillway lost a record anywhere, or had one twice where nothing failed.
 
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { receiver } from '@spillway/testing/receiver';
 import { contenders, floor, named } from './contenders/index.mjs';
 import { machine } from './machine.mjs';
-import { installPeers, peerVersions } from './peers.mjs';
+import { installPeers } from './peers.mjs';
 import { Progress } from './progress.mjs';
+import { save } from './results.mjs';
 import { scenarioOf, scenarios } from './scenarios.mjs';
 import { summarize } from './summary.mjs';
 import { textTable } from './table.mjs';
@@ -33,16 +33,16 @@ const plan = (args.scenario.includes('all') ? Object.keys(scenarios) : args.scen
 });
 if (plan.some(({ who }) => who.some(({ group }) => group === 'peer'))) await installPeers();
 
-const about = { ...machine(), peers: peerVersions() };
 const target = await receiver();
 const progress = new Progress(plan.reduce((sum, { scenario, who }) => sum + scenario.rounds * who.length, 0));
+const where = machine();
 const results = {};
 try {
   for (const { scenario, who } of plan) results[scenario.name] = await run(scenario, who);
 } finally {
   await target.close();
 }
-if (args.json) save(args.json);
+if (args.json) save(args.json, { scenarios: results });
 process.exitCode = Object.values(results).some(wrong) ? 1 : 0;
 
 /** All rounds of a scenario. */
@@ -59,7 +59,7 @@ async function run(scenario, who) {
   const rows = summarize(who, runs, floor);
   const heading = `${title}: ${records.toLocaleString('en-US')} records, ${about}; medians of ${rounds} interleaved rounds`;
   process.stdout.write(`\n${heading}\n\n${textTable(rows)}\n`);
-  return { title, about, records, rounds, faulty: scenario.faults.length > 0, rows };
+  return { title, about, records, rounds, faulty: scenario.faults.length > 0, machine: where, rows };
 }
 
 /** The scenario's own choice or the command line's, and what they are compared with. */
@@ -72,17 +72,6 @@ function chosen(scenario) {
 
 function wrong({ rows, faulty }) {
   return rows.some((row) => row.group === 'spillway' && (row.died || row.lost > 0 || (row.duplicates > 0 && !faulty)));
-}
-
-/** Adds to what is in the file from other scenarios, so that they can be run one by one. */
-function save(path) {
-  const before = existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : {};
-  const all = { ...before, machine: about, scenarios: { ...before.scenarios, ...results } };
-  writeFileSync(path, `${JSON.stringify(all, (_, value) => (Number.isFinite(value) ? round(value) : value), 1)}\n`);
-}
-
-function round(value) {
-  return Number(value.toPrecision(5));
 }
 
 function positive(name, text) {

@@ -1,27 +1,29 @@
 // Rows of figures as a table, for the terminal and for Markdown.
 
-const fixed = (digits) => (value) => (value === undefined ? '–' : value.toFixed(digits));
+export const fixed = (digits) => (value) => (value === undefined ? '–' : value.toFixed(digits));
 const count = (value) => (value === undefined ? '–' : value.toLocaleString('en-US'));
 
 /** Title, value, how it is shown. A column in which no row has a value is left out. */
-const columns = [
+const figures = [
   ['CPU µs/record', ({ cpuUs }) => cpuUs, fixed(2)],
   ['× floor', ({ cpuRatio }) => cpuRatio, fixed(2)],
-  ['main thread µs/record', ({ mainUs }) => mainUs, fixed(2)],
-  ['µs/call', ({ callUs }) => callUs, fixed(2)],
+  ['main µs/record', ({ mainUs }) => mainUs, fixed(2)],
+  ['µs/call mean', ({ meanCallUs }) => meanCallUs, fixed(2)],
+  ['median', ({ callUs }) => callUs, fixed(2)],
   ['worst block ms', ({ worstBlockMs }) => worstBlockMs, fixed(0)],
   ['loop p99 ms', ({ loopP99Ms }) => loopP99Ms, fixed(1)],
-  ['peak MB', ({ peakRssMb }) => peakRssMb, fixed(0)],
-  ['settled MB', ({ settledRssMb }) => settledRssMb, fixed(0)],
+  ['RSS peak MB', ({ peakRssMb }) => peakRssMb, fixed(0)],
+  ['settled', ({ settledRssMb }) => settledRssMb, fixed(0)],
   ['wire B/record', (row) => (row.ships ? row.wireBytes : undefined), fixed(0)],
-  ['latency p50 ms', ({ latencyP50Ms }) => latencyP50Ms, fixed(0)],
-  ['p99 ms', ({ latencyP99Ms }) => latencyP99Ms, fixed(0)],
+  ['disk B/record', (row) => (row.ships ? row.diskBytes : undefined), fixed(0)],
+  ['arrives p50 ms', ({ latencyP50Ms }) => latencyP50Ms, fixed(0)],
+  ['p99', ({ latencyP99Ms }) => latencyP99Ms, fixed(0)],
   ['exit ms', ({ exitMs }) => exitMs, fixed(0)],
   ['lost', (row) => (row.ships ? row.lost : undefined), count],
   ['twice', (row) => (row.ships ? row.duplicates : undefined), count],
 ];
 
-function cellsOf(rows) {
+function cellsOf(rows, columns) {
   const shown = columns.filter(([, value]) => rows.some((row) => value(row) !== undefined));
   const titles = ['', ...shown.map(([title]) => title)];
   return [titles, ...rows.map((row) => [nameOf(row), ...shown.map(([, value, show]) => show(value(row)))])];
@@ -30,8 +32,8 @@ function cellsOf(rows) {
 const nameOf = ({ name, died }) => (died ? `${name} †` : name);
 
 /** Plain text, aligned. */
-export function textTable(rows) {
-  const cells = cellsOf(rows);
+export function textTable(rows, columns = figures) {
+  const cells = cellsOf(rows, columns);
   const widths = cells[0].map((_, i) => Math.max(...cells.map((row) => row[i].length)));
   const line = (row) => row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  ');
   const deaths = rows.filter(({ died }) => died).map(({ name, died }) => `† ${name} ${died}`);
@@ -39,8 +41,8 @@ export function textTable(rows) {
 }
 
 /** The same in Markdown. */
-export function markdownTable(rows) {
-  const [titles, ...rest] = cellsOf(rows);
+export function markdownTable(rows, columns = figures) {
+  const [titles, ...rest] = cellsOf(rows, columns);
   const line = (cells) => `| ${cells.join(' | ')} |`;
   return [line(titles), `|---|${'---:|'.repeat(titles.length - 1)}`, ...rest.map(line)].join('\n');
 }

@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startAgent } from './agents/index.mjs';
 
 const maxErrorText = 4000;
 const endMs = 30_000;
@@ -18,7 +19,8 @@ export async function trial({ contender, scenario, target, options }) {
   await target.clear();
   const spool = mkdtempSync(join(tmpdir(), 'spillway-bench-'));
   const timers = [];
-  const order = { name: contender.name, scenario, url: target.url, spool, options };
+  const agent = contender.agent ? await startAgent({ name: contender.agent, folder: spool, target }) : undefined;
+  const order = { name: contender.name, scenario, url: target.url, spool, options, file: agent?.file };
   const child = start();
   try {
     await child.says('started');
@@ -36,15 +38,17 @@ export async function trial({ contender, scenario, target, options }) {
   } finally {
     for (const timer of timers) clearTimeout(timer);
     await child.end();
+    await agent?.stop();
     rmSync(spool, { recursive: true, force: true });
   }
 
   async function measure(child) {
     await child.says('logged');
     if (contender.ships) await settled();
+    const agentFigures = agent && { agent: agent.figures() };
     child.send('delivered');
     const { figures } = await child.says('measured');
-    return figures;
+    return { ...figures, ...agentFigures };
   }
 
   /** The process leaves in the middle; where something may be on disk, another one comes and takes care of it. */

@@ -1,10 +1,12 @@
 // Who is compared. Each contender has a name, a group (floor, spillway, peer) and `start`, which makes its logger:
 // in goes `{ url, spool }`, out come `log` to call, `flush` to push out what is buffered, `close` to end.
 
+import { beside } from './agents.mjs';
 import { floors } from './floors.mjs';
 import { peers } from './peers.mjs';
 import { ours } from './spillway.mjs';
 
+export { beside } from './agents.mjs';
 export { floor } from './floors.mjs';
 
 export const contenders = [...floors, ...ours, ...peers];
@@ -26,7 +28,7 @@ export function named(texts, among = contenders) {
 
 /** By its exact name. */
 export function contenderOf(name) {
-  const found = contenders.find((contender) => contender.name === name);
+  const found = [...contenders, ...beside].find((contender) => contender.name === name);
   if (!found) throw new Error(`no contender is named ${name}`);
   return found;
 }
