@@ -1,5 +1,6 @@
 // The benchmark runs, each of our ways to each protocol takes part, and none loses or repeats a record.
-// Nothing is said about time here: figures come from `pnpm bench` on a quiet machine. Needs the packages to be built.
+// Nothing is said about time here: figures come from `pnpm bench` on a quiet machine. Needs the packages to be built, and
+// obtains two servers.
 
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -14,22 +15,32 @@ interface Row {
   readonly lost: number;
   readonly duplicates: number;
   readonly died?: string;
+  readonly agent?: string;
   readonly cpuUs?: number;
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'spillway-bench-test-'));
+let files = 0;
 afterAll(() => rmSync(folder, { recursive: true }));
 
-async function bench(name: string, ...args: string[]) {
-  const file = join(folder, `${name}.json`);
-  const run = fileURLToPath(new URL('run.mjs', import.meta.url));
-  const { stdout } = await promisify(execFile)(process.execPath, [run, ...args, '--rounds', '1', '--json', file]);
-  const { scenarios } = JSON.parse(readFileSync(file, 'utf8'));
-  return { stdout, rows: Object.values(scenarios).flatMap((scenario) => (scenario as { rows: Row[] }).rows) };
+interface Results {
+  readonly scenarios: Readonly<Record<string, { readonly rows: readonly Row[] }>>;
+  readonly way: { readonly rows: readonly Row[] };
+}
+
+/** Runs a command of the benchmark for one round and returns what it prints and saves. */
+async function bench(command: string, ...args: string[]): Promise<Results & { stdout: string }> {
+  files += 1;
+  const file = join(folder, `${files}.json`);
+  const path = fileURLToPath(new URL(command, import.meta.url));
+  const all = [path, ...args, '--rounds', '1', '--json', file];
+  const { stdout } = await promisify(execFile)(process.execPath, all);
+  return { stdout, ...(JSON.parse(readFileSync(file, 'utf8')) as Results) };
 }
 
 it('delivers a burst in every way and protocol', async () => {
-  const { rows, stdout } = await bench('burst', '--only', 'spillway: !compressed', '--records', '3000');
+  const { scenarios, stdout } = await bench('run.mjs', '--only', 'spillway: !compressed', '--records', '3000');
+  const { rows } = scenarios.burst!;
   expect(rows).toHaveLength(16);
   for (const row of rows) {
     expect(row, row.name).toMatchObject({ lost: 0, duplicates: 0 });
@@ -40,15 +51,15 @@ it('delivers a burst in every way and protocol', async () => {
 });
 
 it('delivers what was logged right before the end of the process', async () => {
-  const { rows } = await bench(
-    'exit',
-    '--scenario',
-    'exit',
-    '--only',
-    'spillway: http compressed',
-    '--records',
-    '3000',
-  );
+  const only = 'spillway: http compressed';
+  const { scenarios } = await bench('run.mjs', '--scenario', 'exit', '--only', only, '--records', '3000');
+  const { rows } = scenarios.exit!;
   expect(rows).toHaveLength(3);
   for (const row of rows) expect(row, row.name).toMatchObject({ lost: 0, duplicates: 0 });
+});
+
+it('measures an agent beside the direct way', async () => {
+  const { way } = await bench('way.mjs', '--records', '3000');
+  expect(way.rows.filter((row) => row.agent)).toHaveLength(3);
+  for (const row of way.rows) expect(row, row.name).toMatchObject({ lost: 0 });
 });

@@ -1,10 +1,10 @@
 // From the raw figures of all rounds to medians and ratios to the floor.
 
 const perRecord = {
-  cpuUs: ({ cpuUs, unique }) => cpuUs / Math.max(unique, 1),
-  mainUs: ({ mainUs, unique }) => mainUs / Math.max(unique, 1),
-  wireBytes: ({ wireBytes, unique }) => wireBytes / Math.max(unique, 1),
-  diskBytes: ({ diskBytes, unique }) => diskBytes / Math.max(unique, 1),
+  cpuUs: ({ cpuUs, unique }) => cpuUs / (unique || Number.NaN),
+  mainUs: ({ mainUs, unique }) => mainUs / (unique || Number.NaN),
+  wireBytes: ({ wireBytes, unique }) => wireBytes / (unique || Number.NaN),
+  diskBytes: ({ diskBytes, unique }) => diskBytes / (unique || Number.NaN),
 };
 const asMeasured = [
   'callUs',

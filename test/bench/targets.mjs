@@ -104,15 +104,20 @@ function everywhere(scenarios) {
   ];
 }
 
+/** Like with like: who posts lines with who posts lines, who parses with who parses. */
+const counterparts = {
+  'stdout → file → rsyslog': 'spillway worker elasticsearch',
+  'stdout → file → OpenTelemetry Collector': 'spillway worker otlp raw',
+  'stdout → file → OpenTelemetry Collector, parsing': 'spillway worker otlp',
+};
+
 function wholeWay(way) {
   if (!way) return [];
-  const row = (name) => way.rows.find((row) => row.name === name);
-  return way.rows
-    .filter(({ agent }) => agent)
-    .map(({ name, cpuUs }) => ({
-      title: `CPU, worker, HTTP, to ${name}`,
-      value: row(worker)?.cpuUs / cpuUs,
-      limit: 0.4,
-      unit: '×',
-    }));
+  const cpu = (name) => way.rows.find((row) => row.name === name)?.cpuUs;
+  return Object.entries(counterparts).map(([agent, own]) => ({
+    title: `CPU, ${own.slice('spillway '.length)}, to ${agent}`,
+    value: cpu(own) / cpu(agent),
+    limit: 0.4,
+    unit: '×',
+  }));
 }

@@ -46,7 +46,7 @@ try {
 
 const rows = who.map(({ name, group, agent }) => {
   const of = (figure) => median(runs[name].map(figure));
-  const each = (figure) => of((run) => figure(run) / Math.max(run.unique, 1));
+  const each = (figure) => of((run) => figure(run) / (run.unique || Number.NaN));
   return {
     name,
     group,

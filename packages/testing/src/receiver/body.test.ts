@@ -81,12 +81,14 @@ describe('tally', () => {
     const attributes = [
       field(6, field(1, 'i'), field(2, Buffer.from([0x18, 0xac, 2]))),
       field(6, field(1, 'i'), field(2, double)),
+      field(6, field(2, double), field(1, 'i')),
+      field(6, field(2, Buffer.from([0x18, 0xad, 2])), field(1, 'i')),
       field(6, field(1, 'i'), field(2, field(1, 'text'))),
       field(6, field(1, 'it'), field(2, Buffer.from([0x18, 5]))),
       field(5, field(1, '{"i":9}')),
     ];
     const head = { path: '/v1/logs', contentType: 'application/x-protobuf' };
-    expect(count(Buffer.concat(attributes), head)).toMatchObject({ records: 3, numbers: [9, 300, 7] });
+    expect(count(Buffer.concat(attributes), head)).toMatchObject({ records: 5, numbers: [9, 300, 7, 7, 301] });
   });
 
   it('finds the attribute in the JSON of OTLP, in quotes or not', () => {

@@ -64,8 +64,8 @@ export function isOtlpProtobuf(head: RequestHead): boolean {
 const raw = Buffer.from('"i":');
 const escaped = Buffer.from('\\"i\\":');
 const jsonAttribute = Buffer.from('"key":"i","value":{"intValue":');
-/** KeyValue { key = 1 "i", value = 2 … }, up to the length of the value. */
-const attribute = Buffer.from([0x0a, 1, 0x69, 0x12]);
+/** KeyValue { key = 1 "i" }; the value comes after it or, as some encoders write backwards, before it. */
+const attribute = Buffer.from([0x0a, 1, 0x69]);
 
 function scanNumbers(plain: Buffer, head: RequestHead, onNumber: (i: number) => void): number {
   const found = scan(plain, raw, onNumber) + scan(plain, escaped, onNumber);
@@ -77,13 +77,30 @@ function scanNumbers(plain: Buffer, head: RequestHead, onNumber: (i: number) => 
 function scanAttributes(plain: Buffer, onNumber: (i: number) => void): number {
   let found = 0;
   for (let at = plain.indexOf(attribute); at !== -1; at = plain.indexOf(attribute, at)) {
-    at += attribute.length + 1;
-    const type = plain[at++];
-    if (type !== 0x18 && type !== 0x21) continue;
+    const end = at + attribute.length;
+    const number = plain[end] === 0x12 ? anyNumber(plain, end) : anyNumber(plain, valueBefore(plain, at));
+    at = end;
+    if (number === undefined) continue;
     found += 1;
-    onNumber(type === 0x18 ? varint(plain, at) : plain.readDoubleLE(at));
+    onNumber(number);
   }
   return found;
+}
+
+/** Where the value begins that ends at `end`, or -1: its tag, its length, its content of at most a varint's ten bytes. */
+function valueBefore(plain: Buffer, end: number): number {
+  for (let length = 2; length <= 11; length++) {
+    const at = end - length - 2;
+    if (plain[at] === 0x12 && plain[at + 1] === length) return at;
+  }
+  return -1;
+}
+
+/** KeyValue { value = 2 AnyValue { int_value = 3 or double_value = 4 } } at that place, if there is one. */
+function anyNumber(plain: Buffer, at: number): number | undefined {
+  const type = at < 0 ? undefined : plain[at + 2];
+  if (type === 0x18) return varint(plain, at + 3);
+  return type === 0x21 ? plain.readDoubleLE(at + 3) : undefined;
 }
 
 function varint(plain: Buffer, from: number): number {
