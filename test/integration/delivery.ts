@@ -18,6 +18,8 @@ export interface Delivery {
    * acknowledged. @default 'kill' */
   readonly secondEnd?: 'kill' | 'stop';
   readonly options?: PipelineInput;
+  /** The line of a record, for destinations that do not take any. @default `numbered` */
+  line?(n: number): string;
 }
 
 /** What came of it. */
@@ -37,7 +39,7 @@ export function numbered(n: number): string {
 
 /** Writes through an outage, an end in the middle of a delivery and an oversized record, and reads all of it back. */
 export async function deliverThroughTrouble(delivery: Delivery): Promise<Delivered> {
-  const { transport, server, recordsPerPart = 5000 } = delivery;
+  const { transport, server, recordsPerPart = 5000, line = numbered } = delivery;
   const logs = pipeline(transport, {
     batch: { lingerMs: 20, maxRecords: 500 },
     retry: { attempts: 3, minMs: 50, maxMs: 500 },
@@ -49,7 +51,7 @@ export async function deliverThroughTrouble(delivery: Delivery): Promise<Deliver
   let written = 0;
   const write = async (count: number) => {
     for (let i = 0; i < count; i++) {
-      logs.write(numbered(written++));
+      logs.write(line(written++));
       if (i % 250 === 249) await new Promise((resolve) => setImmediate(resolve));
     }
   };

@@ -2,6 +2,7 @@
 
 export { type ClickhouseOptions, clickhouse } from './clickhouse.js';
 export { type CloudwatchOptions, cloudwatch } from './cloudwatch.js';
+export { type DatadogOptions, datadog } from './datadog.js';
 export { type ElasticsearchOptions, elasticsearch } from './elasticsearch.js';
 export { type FluentOptions, fluent } from './fluent.js';
 export { type GelfOptions, gelf } from './gelf.js';

@@ -5,6 +5,7 @@ import type { AnyTransport, OptionDoc, Schema } from '@spillway/core';
 import { describe } from '@spillway/core';
 import { clickhouse, clickhouseOptions, clickhouseTraits } from './clickhouse.js';
 import { cloudwatch, cloudwatchOptions, cloudwatchTraits } from './cloudwatch.js';
+import { datadog, datadogOptions, datadogTraits } from './datadog.js';
 import { elasticsearch, elasticsearchOptions, elasticsearchTraits } from './elasticsearch.js';
 import { fluent, fluentOptions, fluentTraits } from './fluent.js';
 import { gelf, gelfOptions, gelfTraits } from './gelf.js';
@@ -40,6 +41,7 @@ function entry<O>(factory: (options: O) => AnyTransport, schema: Schema<unknown>
 export const registry: Readonly<Record<string, TransportEntry>> = {
   clickhouse: entry(clickhouse, clickhouseOptions, clickhouseTraits),
   cloudwatch: entry(cloudwatch, cloudwatchOptions, cloudwatchTraits),
+  datadog: entry(datadog, datadogOptions, datadogTraits),
   elasticsearch: entry(elasticsearch, elasticsearchOptions, elasticsearchTraits),
   fluent: entry(fluent, fluentOptions, fluentTraits),
   gelf: entry(gelf, gelfOptions, gelfTraits),
