@@ -5,6 +5,8 @@ import { nearest } from '@spillway/core';
 import { type Command, Failure, readArguments, UsageError } from './command.js';
 import { cat } from './commands/cat.js';
 import * as deadLetters from './commands/dead-letters.js';
+import { retry } from './commands/dead-letters-retry.js';
+import { drain } from './commands/drain.js';
 import { inspect } from './commands/inspect.js';
 import { ls } from './commands/ls.js';
 import { verify } from './commands/verify.js';
@@ -18,8 +20,10 @@ export const commands: readonly Command[] = [
   inspect,
   verify,
   cat,
+  drain,
   deadLetters.list,
   deadLetters.show,
+  retry,
   deadLetters.purge,
 ];
 

@@ -23,7 +23,7 @@ export const keyOptions = {
 /** What the file and the environment say.
  * @throws SpillwayError `SPILLWAY_OPTIONS_INVALID`
  */
-function gather({ io, values }: Pick<Run, 'io' | 'values'>): Raw {
+export function gather({ io, values }: Pick<Run, 'io' | 'values'>): Raw {
   const config = values.text('config');
   const environment = { ...io.env, ...(config !== undefined && { SPILLWAY_CONFIG: config }) };
   return gatherOptions({}, ['to', ...Object.keys(pipelineOptions.fields)], environment);
@@ -46,7 +46,7 @@ export function pathsOf(run: Run): readonly string[] {
 /** What the options and the command line say about keys, checked.
  * @throws SpillwayError `SPILLWAY_OPTIONS_INVALID`
  */
-function encryptionOf(run: Pick<Run, 'io' | 'values'>): object {
+export function encryptionOf(run: Pick<Run, 'io' | 'values'>): object {
   const keyFile = run.values.text('key-file');
   const keyEnv = run.values.text('key-env');
   if (keyFile !== undefined) return { keyFile };

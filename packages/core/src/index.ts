@@ -1,5 +1,6 @@
 // The public API of @spillway/core, one screen.
 
+export { Backlog, type BacklogOptions, type BacklogReport } from './backlog.js';
 export { Batch, type BatchParts } from './batch.js';
 export { type ErrorCode, SpillwayError } from './errors.js';
 export type { EventName, Events } from './events.js';
@@ -53,7 +54,7 @@ export { type FlushReport, type Pipeline, pipeline } from './pipeline.js';
 export { plainReason } from './reason.js';
 export { type Runtime, sleep, systemRuntime, type Timer } from './runtime.js';
 export { type SecretOptions, secretReader } from './secret.js';
-export type { DeadLetter, DeadLetterFile, DeadLetters } from './spool/dead-letters.js';
+export type { DeadLetter, DeadLetterFile, DeadLetters, RetryReport } from './spool/dead-letters.js';
 export type { Drained } from './spool/drain.js';
 export type { EvictionReason, SpoolEvent, SpoolState } from './spool/events.js';
 export type { Call, Calls, FileSystem } from './spool/file-system.js';

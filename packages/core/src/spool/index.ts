@@ -2,6 +2,7 @@
 
 export { codecs } from './compression.js';
 export type { DeadLetter } from './dead-letter.js';
+export { folderName } from './directory.js';
 export { diskKind, ephemeralStorageLimit, processIdentity } from './environment.js';
 export { inspectSegment, type SegmentFrames } from './survey/frames.js';
 export { type Keys, spoolKeys } from './survey/keys.js';
