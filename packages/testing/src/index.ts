@@ -10,6 +10,7 @@ export {
   transportContract,
 } from './contract.js';
 export { logBatch, logLine } from './generators.js';
+export { planted } from './planted.js';
 export { type PeerConnection, type PeerOptions, type RecordingPeer, recordingPeer } from './recording-peer.js';
 export {
   decompress,
