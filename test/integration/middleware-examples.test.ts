@@ -43,7 +43,7 @@ describe.each([
     ]);
     expect(records.length).toBe(3);
     expect(records[0]!.route).toBe(route);
-    const of = (lines: Line[], id: unknown) =>
+    const of = (lines: readonly Line[], id: unknown) =>
       lines.filter(({ request_id }) => request_id === id).map(({ msg }) => msg);
     expect(of(service.lines(), 'ex-1')).toEqual(['user found', 'request completed']);
     expect(of(service.lines(), streamed.id)).toEqual(['streaming', 'streaming', 'streaming', 'request completed']);

@@ -28,11 +28,13 @@ export function requireClient(packageName: string, transport: string): void {
 export async function loadClient<Module>(packageName: string, transport: string): Promise<Module> {
   requireClient(packageName, transport);
   try {
-    return (await import(packageName)) as Module;
+    return (await import(/* webpackIgnore: true */ packageName)) as Module;
   } catch (error) {
     // What is broken should say so; what is only out of our sight is looked for where the application is.
     if (!String((error as Error).message).includes(packageName)) throw error;
-    return (await import(pathToFileURL(nodeModule.createRequire(application()).resolve(packageName)).href)) as Module;
+    return (await import(
+      /* webpackIgnore: true */ pathToFileURL(nodeModule.createRequire(application()).resolve(packageName)).href
+    )) as Module;
   }
 }
 

@@ -56,7 +56,7 @@ function isModule(name: string): boolean {
 
 async function load(name: string): Promise<unknown> {
   try {
-    return await import(locate(name));
+    return await import(/* webpackIgnore: true */ locate(name));
   } catch (cause) {
     throw unknown(`The module '${name.slice(0, 200)}' cannot be loaded.`, { cause });
   }

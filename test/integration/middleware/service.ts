@@ -12,10 +12,10 @@ export type Line = Record<string, unknown> & { msg: string };
 /** A running service. */
 export interface Service extends AsyncDisposable {
   readonly url: string;
-  /** What it logged so far. */
-  lines(): Line[];
+  /** What it logged so far, whole lines. */
+  lines(): readonly Line[];
   /** The records of requests, as soon as there are so many. */
-  records(count: number): Promise<Line[]>;
+  records(count: number): Promise<readonly Line[]>;
   /** Ends it as Kubernetes does, and waits for it. */
   stop(): Promise<void>;
 }
@@ -49,18 +49,19 @@ export async function start(command: string, cwd: string, env: Record<string, st
   const ended = once(child, 'close');
   let stdout = '';
   let stderr = '';
+  let unfinished = '';
+  const parsed: Line[] = [];
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     stdout += text;
+    const whole = (unfinished + text).split('\n');
+    unfinished = whole.pop()!;
+    for (const line of whole) if (line.startsWith('{') && line.endsWith('}')) parsed.push(JSON.parse(line) as Line);
   });
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
   });
   const said = () => `${command} in ${cwd}\n${stdout.slice(-3000)}\n${stderr.slice(-3000)}`;
-  const lines = () =>
-    stdout
-      .split('\n')
-      .filter((line) => line.startsWith('{') && line.endsWith('}'))
-      .map((line) => JSON.parse(line) as Line);
+  const lines = () => parsed;
   const stop = async () => {
     if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid!, 'SIGTERM');
     await ended;

@@ -136,7 +136,9 @@ export class Relay implements Shipper {
   private start(): void {
     try {
       const { port1, port2 } = new MessageChannel();
-      const worker = new Worker(new URL('./hand-over-worker.js', import.meta.url), {
+      // Left alone by webpack, which would bundle everything once more for the thread, and fails at dependencies that are
+      // CommonJS (webpack/webpack#18315).
+      const worker = new Worker(/* webpackIgnore: true */ new URL('./hand-over-worker.js', import.meta.url), {
         name: 'spillway',
         workerData: { ring: this.memory, options: this.options, port: port2 },
         transferList: [port2],
