@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, type OptionDoc, pipelineOptions } from '@spillway/core';
 import { registry, type Traits } from '@spillway/transports';
+import { membersOf } from './interfaces.js';
 
 const section = /(<!-- generated: ([^\n]+?) -->\n)[\s\S]*?(<!-- end -->)/g;
 
@@ -22,6 +23,7 @@ function part(what: string, root: string): string {
   if (kind === 'pipeline') return optionsTable(describe(pipelineOptions));
   if (kind === 'options') return optionsTable(entryOf(argument).options());
   if (kind === 'facts') return factsTable(entryOf(argument).traits);
+  if (kind === 'interface') return interfaceTable(argument, root);
   if (kind === 'source') return `\`\`\`ts\n${readFileSync(`${root}/${argument}`, 'utf8').trimEnd()}\n\`\`\``;
   throw new Error(`Nothing generates '${what}'`);
 }
@@ -75,6 +77,18 @@ function factsTable({ body, maxRequest, maxRecord, idempotency, compression, aut
 
 function optionsTable(options: readonly OptionDoc[]): string {
   const rows = options.map(({ path, type, default: fallback, doc }) => [`\`${path}\``, type, code(fallback), doc]);
+  return table(['option', 'takes', 'default', ''], rows);
+}
+
+/** `packages/x/src/options.ts#Options` */
+function interfaceTable(place: string, root: string): string {
+  const [path = '', name = ''] = place.split('#');
+  const rows = membersOf(`${root}/${path}`, name).map(({ name, type, default: fallback, doc }) => [
+    `\`${name}\``,
+    `\`${type}\``,
+    code(fallback),
+    doc,
+  ]);
   return table(['option', 'takes', 'default', ''], rows);
 }
 

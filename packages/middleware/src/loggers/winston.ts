@@ -12,6 +12,10 @@ export interface WinstonTransportOptions extends LineOptions {
   readonly level?: string;
   /** Numbers for levels beyond those of npm and syslog. */
   readonly levels?: Readonly<Record<string, number>>;
+  /**
+   * Writes nothing.
+   * @default false
+   */
   readonly silent?: boolean;
   /** Takes uncaught exceptions, which winston then logs. */
   readonly handleExceptions?: boolean;

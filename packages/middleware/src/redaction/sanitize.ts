@@ -9,13 +9,25 @@ import type { TextRedaction } from './text.js';
 
 /** How much of a value is kept. */
 export interface SanitizeLimits {
-  /** Levels of objects within objects. */
+  /**
+   * Levels of objects within objects.
+   * @default 12
+   */
   readonly maxDepth: number;
-  /** Keys of one object, items of one array. */
+  /**
+   * Keys of one object, items of one array.
+   * @default 200
+   */
   readonly maxKeys: number;
-  /** UTF-16 units of one string. */
+  /**
+   * UTF-16 units of one string.
+   * @default 16384
+   */
   readonly maxStringLength: number;
-  /** UTF-16 units of all strings and keys of one value, roughly its size as JSON. */
+  /**
+   * UTF-16 units of all strings and keys of one value, roughly its size as JSON.
+   * @default 131072
+   */
   readonly maxLength: number;
 }
 

@@ -27,17 +27,65 @@ export interface RequestLogger {
 
 /** The keys of the record of a request. */
 export interface RecordKeys {
+  /**
+   * The id, on lines as well.
+   * @default 'request_id'
+   */
   reqId: string;
+  /**
+   * The method.
+   * @default 'method'
+   */
   method: string;
+  /**
+   * The template of the route, where the framework has one.
+   * @default 'route'
+   */
   route: string;
+  /**
+   * Path and query, without secrets.
+   * @default 'url'
+   */
   url: string;
+  /**
+   * The status; 499 where the client left before the response began.
+   * @default 'status'
+   */
   status: string;
+  /**
+   * Milliseconds from the request's headers to the end of the response, with three decimals.
+   * @default 'duration_ms'
+   */
   responseTime: string;
+  /**
+   * Bytes of the response's body.
+   * @default 'bytes'
+   */
   bytes: string;
+  /**
+   * Bytes of the request's body, by its `content-length`.
+   * @default 'request_bytes'
+   */
   requestBytes: string;
+  /**
+   * The client's address; of frameworks that know trusted proxies, as they see it.
+   * @default 'remote_address'
+   */
   remoteAddress: string;
+  /**
+   * The error.
+   * @default 'err'
+   */
   err: string;
+  /**
+   * What `serializers.req` returns.
+   * @default 'req'
+   */
   req: string;
+  /**
+   * What `serializers.res` returns.
+   * @default 'res'
+   */
   res: string;
 }
 
@@ -58,6 +106,7 @@ export interface RouteLevel {
   readonly path: string;
   /** Method, if only requests with it are meant. */
   readonly method?: string;
+  /** The least level of their lines: of `req.log`, of all `createLogger()` loggers, and at `fingersCrossed()` destinations. */
   readonly level: LevelName;
 }
 
@@ -77,6 +126,7 @@ export interface RequestLogOptions<Req, Res> {
   readonly requestIdHeader?: string | false;
   /** One level for all records. By default: `error` from status 500 or with an unanswered error, `warn` from 400 or aborted, else `info`. */
   readonly useLevel?: LevelName | 'silent';
+  /** The level of each record; `silent`: none. Not beside `useLevel`. */
   readonly customLogLevel?: (req: Req, res: Res, error?: unknown) => LevelName | 'silent';
   /**
    * Whether requests get a record, and which.
@@ -87,10 +137,15 @@ export interface RequestLogOptions<Req, Res> {
   readonly customProps?: (req: Req, res: Res) => object | undefined;
   /** With this, or with `customReceivedObject`, a line is written when a request comes in, too. */
   readonly customReceivedMessage?: (req: Req, res: Res) => string;
+  /** Fields of the line that is written when a request comes in. */
   readonly customReceivedObject?: (req: Req, res: Res) => object;
+  /** The message of the record of a request that did not fail. By default `request completed`, or `request aborted`. */
   readonly customSuccessMessage?: (req: Req, res: Res, durationMs: number) => string;
+  /** Makes the record of a request that did not fail, from the record as it would be. */
   readonly customSuccessObject?: (req: Req, res: Res, record: Record<string, unknown>) => object;
+  /** The message of the record of a request that failed. By default `request errored`. */
   readonly customErrorMessage?: (req: Req, res: Res, error: unknown) => string;
+  /** Makes the record of a request that failed, from the record as it would be. */
   readonly customErrorObject?: (req: Req, res: Res, error: unknown, record: Record<string, unknown>) => object;
   /** Other names for keys of the record. */
   readonly customAttributeKeys?: Partial<RecordKeys>;
@@ -105,6 +160,7 @@ export interface RequestLogOptions<Req, Res> {
    * @default true
    */
   readonly redact?: RedactOptions | boolean;
+  /** Which records are kept, decided when a request has ended; the rate is in the record as `sample_rate`. */
   readonly sampling?: SamplingOptions;
   /** Levels of lines by path; the first that fits counts. */
   readonly routeLevels?: readonly RouteLevel[];
