@@ -25,7 +25,8 @@ describe.each([
         filter: (path) => !['node_modules', '.next', 'package.json'].includes(basename(path)),
       });
     }
-    service = await start(`${next} build && ${next} start`, cwd);
+    // On a busy machine a connection may be idle for longer than Next keeps it, just when it is used again.
+    service = await start(`${next} build && ${next} start --keepAliveTimeout 120000`, cwd);
     // Next listens before it has run instrumentation.js: what comes before that, nobody can see.
     await vi.waitFor(async () => expect((await ask(`${service.url}/healthz`)).id).toBeTypeOf('string'), 60_000);
   });

@@ -67,13 +67,17 @@ export async function start(command: string, cwd: string, env: Record<string, st
     await ended;
   };
   try {
-    const url = await until(() => {
-      if (child.exitCode !== null) throw new Error(`ended too early: ${said()}`);
-      const port =
-        lines().find(({ msg }) => msg === 'listening')?.port ??
-        /Local:\s+http:\/\/\S+:(\d+)[\s\S]*Ready/.exec(stdout)?.[1];
-      return port === undefined ? undefined : `http://127.0.0.1:${String(port)}`;
-    }, said);
+    const url = await until(
+      () => {
+        if (child.exitCode !== null) throw new Error(`ended too early: ${said()}`);
+        const port =
+          lines().find(({ msg }) => msg === 'listening')?.port ??
+          /Local:\s+http:\/\/\S+:(\d+)[\s\S]*Ready/.exec(stdout)?.[1];
+        return port === undefined ? undefined : `http://127.0.0.1:${String(port)}`;
+      },
+      said,
+      280_000,
+    );
     const records = (count: number) =>
       until(
         () => {
