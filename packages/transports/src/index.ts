@@ -16,6 +16,7 @@ export { type RedisOptions, redis } from './redis.js';
 export { registry, type TransportEntry } from './registry.js';
 export { loadTransport, resolveTransport, type TransportTarget } from './resolve.js';
 export { type S3Options, s3 } from './s3.js';
+export { type SlsOptions, sls } from './sls.js';
 export { type SplunkOptions, splunk } from './splunk.js';
 export { type StdoutOptions, stdout } from './stdout.js';
 export { type SyslogOptions, syslog } from './syslog.js';

@@ -17,6 +17,7 @@ import { loki, lokiOptions, lokiTraits } from './loki.js';
 import { otlp, otlpOptions, otlpTraits } from './otlp.js';
 import { redis, redisOptions, redisTraits } from './redis.js';
 import { s3, s3Options, s3Traits } from './s3.js';
+import { sls, slsOptions, slsTraits } from './sls.js';
 import { splunk, splunkOptions, splunkTraits } from './splunk.js';
 import { stdout, stdoutOptions, stdoutTraits } from './stdout.js';
 import { syslog, syslogOptions, syslogTraits } from './syslog.js';
@@ -53,6 +54,7 @@ export const registry: Readonly<Record<string, TransportEntry>> = {
   otlp: entry(otlp, otlpOptions, otlpTraits),
   redis: entry(redis, redisOptions, redisTraits),
   s3: entry(s3, s3Options, s3Traits),
+  sls: entry(sls, slsOptions, slsTraits),
   splunk: entry(splunk, splunkOptions, splunkTraits),
   stdout: entry(stdout, stdoutOptions, stdoutTraits),
   syslog: entry(syslog, syslogOptions, syslogTraits),

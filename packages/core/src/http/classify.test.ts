@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { classifyReply } from './classify.js';
-import { proxyFor } from './proxy.js';
+import { isNearby, proxyFor } from './proxy.js';
 import { retryAfterMs } from './retry-after.js';
 
 const reply = (status: number, body = '', headers: Record<string, string> = {}) => ({
@@ -104,4 +104,15 @@ describe('the proxy', () => {
       expect(proxyFor(new URL(url), option, environment)?.href).toBe(expected);
     },
   );
+
+  it.each([
+    ['http://127.0.0.1:80/', true],
+    ['http://169.254.169.254/latest', true],
+    ['http://100.100.100.200/latest', true],
+    ['http://metadata.google.internal/', true],
+    ['http://100.100.100.201/', false],
+    ['https://sts.googleapis.com/', false],
+  ])('is never asked for what only this machine reaches: %s, %s', (url, nearby) => {
+    expect(isNearby(new URL(url))).toBe(nearby);
+  });
 });

@@ -19,9 +19,9 @@ export function proxyFor(
   return URL.canParse(full) ? new URL(full) : undefined;
 }
 
-/** Whether a proxy would look for that host in the wrong place: this machine, or the platform's link-local services. */
+/** Whether a proxy would look for that host in the wrong place: this machine, or the platform's own services, which are link-local but on Alibaba Cloud. */
 export function isNearby({ hostname }: URL): boolean {
-  return /^(localhost|127(\.\d+){3}|\[::1\]|169\.254(\.\d+){2}|\[fe80:.*\]|\[fd00:ec2:.*\]|metadata\.google\.internal)$/.test(
+  return /^(localhost|127(\.\d+){3}|\[::1\]|169\.254(\.\d+){2}|100\.100\.100\.200|\[fe80:.*\]|\[fd00:ec2:.*\]|metadata\.google\.internal)$/.test(
     hostname,
   );
 }
