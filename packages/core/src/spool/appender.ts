@@ -6,13 +6,15 @@ import type { Batch } from '../batch.js';
 import type { Lane } from '../lane.js';
 import { codecs, supports } from './compression.js';
 import type { Core } from './core.js';
+import { SegmentCipher } from './encryption.js';
 import { attempt, call, codeOf, type Steps } from './file-system.js';
-import { frameTypes } from './frame.js';
+import { frameSize, frameTypes } from './frame.js';
 import { isFull } from './health.js';
+import { footerBytes } from './marker.js';
 import { fits, type PreparedFrame, prepare } from './prepare.js';
 import type { Quota } from './quota.js';
 import type { Receipt, Segment, Unit } from './segment.js';
-import type { SegmentKind } from './segment-header.js';
+import { type SegmentKind, segmentHeaderBytes } from './segment-header.js';
 import { add } from './tally.js';
 import type { Written } from './writer.js';
 
@@ -27,6 +29,14 @@ interface Request {
 /** Most frames and bytes that go out with one write. */
 const groupFrames = 16;
 const groupBytes = 4 * 2 ** 20;
+
+/** Bytes that a new segment needs besides its frames of records: header and footer. */
+const segmentRoom = segmentHeaderBytes + frameSize(footerBytes);
+
+/** Bytes that a frame takes at most. */
+function frameRoom(chunks: readonly Buffer[]): number {
+  return frameSize(chunks.reduce((sum, { length }) => sum + length, SegmentCipher.overhead));
+}
 
 export class Appender {
   readonly #core: Core;
@@ -122,7 +132,7 @@ export class Appender {
   /** Writes frames, once more in a new segment if that fails. Undefined where the disk will not have them. */
   *write(frames: readonly PreparedFrame[], lane: Lane, kind: SegmentKind): Steps<Unit[] | undefined> {
     const { runtime, options } = this.#core;
-    const size = frames.reduce((sum, frame) => sum + frame.rawLength, 0);
+    const size = frames.reduce((sum, { chunks }) => sum + frameRoom(chunks), segmentRoom);
     if (!(yield* this.#quota.makeRoom(size, lane))) return undefined;
     const writer = this.#core.writer(lane, kind);
     for (let last = false; ; last = true) {

@@ -85,5 +85,6 @@ it.each(['dropOldest', 'dropNewest'])(
       }),
       { numRuns: 15 },
     );
+    expect(evicted).toBeGreaterThan(1000);
   },
 );
