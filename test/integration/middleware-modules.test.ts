@@ -77,4 +77,89 @@ describe('the built package', () => {
     expect(result).toEqual([...of('a'), ...of('b')]);
     expect(stderr.match(/SPILLWAY_REGISTERED_TWICE/g)).toEqual(['SPILLWAY_REGISTERED_TWICE']);
   });
+
+  it.each(
+    ['express', 'fastify', 'koa', 'hono', 'nest', 'node', 'next'].flatMap((name) => [
+      [name, 'esm'],
+      [name, 'cjs'],
+    ]),
+  )('logs requests through /%s, loaded as %s', async (name, kind) => {
+    const { result, stderr } = await run(`
+      import http from 'node:http';
+      import { createRequire } from 'node:module';
+      const require = createRequire(process.cwd() + '/x.js');
+      const load = { esm: (name) => import(name), cjs: async (name) => require(name) }[${JSON.stringify(kind)}];
+      const adapter = await load('@spillway/middleware/${name}');
+      const { addContext, withContext } = await load('@spillway/middleware');
+      const lines = [];
+      const logger = require('pino')(withContext({}), { write: (line) => lines.push(JSON.parse(line)) });
+      async function work(id) {
+        addContext({ user: id });
+        await new Promise((done) => setImmediate(done));
+        logger.info('in the handler');
+        return 'ok';
+      }
+      const listener = async (req, res) => res.end(await work(req.url.slice(1)));
+      const servers = {
+        async express() {
+          const app = (await import('express')).default();
+          app.use(adapter.requestLog({ logger }));
+          app.get('/:id', async (req, res) => res.send(await work(req.params.id)));
+          return http.createServer(app);
+        },
+        async fastify() {
+          const { default: fastify, LogController } = await import('fastify');
+          const logController = new LogController({ disableRequestLogging: true });
+          const app = fastify({ loggerInstance: logger, logController, childLoggerFactory: adapter.childLoggerFactory });
+          await app.register(adapter.requestLog, { logger });
+          app.get('/:id', (request) => work(request.params.id));
+          await app.ready();
+          return app.server;
+        },
+        async koa() {
+          const app = new (await import('koa')).default();
+          app.use(adapter.requestLog({ logger }));
+          app.use(async (ctx) => { ctx.body = await work(ctx.path.slice(1)); });
+          return http.createServer(app.callback());
+        },
+        async hono() {
+          const app = new (await import('hono')).Hono();
+          app.use(adapter.requestLog({ logger }));
+          app.get('/:id', async (c) => c.text(await work(c.req.param('id'))));
+          return (await import('@hono/node-server')).createAdaptorServer({ fetch: app.fetch });
+        },
+        async nest() {
+          await import('reflect-metadata');
+          const { Controller, Get, Module, Param } = await import('@nestjs/common');
+          class Users { find(id) { return work(id); } }
+          Param('id')(Users.prototype, 'find', 0);
+          Get(':id')(Users.prototype, 'find', Object.getOwnPropertyDescriptor(Users.prototype, 'find'));
+          Controller()(Users);
+          class App {}
+          Module({ imports: [adapter.RequestLogModule.forRoot({ logger })], controllers: [Users] })(App);
+          const app = await (await import('@nestjs/core')).NestFactory.create(App, { logger: false });
+          await app.init();
+          return app.getHttpServer();
+        },
+        node: async () => http.createServer(adapter.withRequestLog(listener, { logger })),
+        async next() {
+          adapter.logRequests({ logger });
+          return http.createServer(listener);
+        },
+      };
+      const server = await servers.${name}();
+      server.listen(0, '127.0.0.1', async () => {
+        const url = 'http://127.0.0.1:' + server.address().port;
+        for (const id of ['a', 'b']) await (await fetch(url + '/' + id, { headers: { 'x-request-id': id } })).text();
+        server.close(() => console.log(JSON.stringify(lines.map(({ msg, request_id, user }) => [msg, request_id, user]))));
+        server.closeIdleConnections();
+      });
+    `);
+    const of = (id: string) => [
+      ['in the handler', id, id],
+      ['request completed', id, id],
+    ];
+    expect(result).toEqual([...of('a'), ...of('b')]);
+    expect(stderr).toBe('');
+  });
 });
