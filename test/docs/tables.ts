@@ -3,6 +3,7 @@
 // <!-- generated: options loki --> … <!-- end -->
 
 import { readFileSync } from 'node:fs';
+import { commands } from '@spillway/cli';
 import { describe, type OptionDoc, pipelineOptions } from '@spillway/core';
 import { registry, type Traits } from '@spillway/transports';
 import { membersOf } from './interfaces.js';
@@ -24,6 +25,8 @@ function part(what: string, root: string): string {
   if (kind === 'options') return optionsTable(entryOf(argument).options());
   if (kind === 'facts') return factsTable(entryOf(argument).traits);
   if (kind === 'interface') return interfaceTable(argument, root);
+  if (kind === 'commands') return commandsTable();
+  if (kind === 'command') return commandTable(what.slice('command '.length));
   if (kind === 'source') return `\`\`\`ts\n${readFileSync(`${root}/${argument}`, 'utf8').trimEnd()}\n\`\`\``;
   throw new Error(`Nothing generates '${what}'`);
 }
@@ -58,6 +61,22 @@ function transportsTable(): string {
     'proven on',
   ];
   return table(head, rows);
+}
+
+function commandsTable(): string {
+  const rows = commands.map(({ name, summary }) => [`[\`${name}\`](#${name.replaceAll(' ', '-')})`, summary]);
+  return table(['command', ''], rows);
+}
+
+function commandTable(name: string): string {
+  const command = commands.find((each) => each.name === name);
+  if (!command) throw new Error(`There is no command '${name}'`);
+  const rows = Object.entries(command.options).map(([option, { short, value, doc }]) => [
+    `\`${short ? `-${short}, ` : ''}--${option}${value ? ` ${value}` : ''}\``,
+    doc,
+  ]);
+  const usage = `\`\`\`\nspillway ${name} ${command.takes} [options]\n\`\`\``;
+  return `${usage}\n\n${command.summary}\n\n${table(['option', ''], rows)}`;
 }
 
 function factsTable({ body, maxRequest, maxRecord, idempotency, compression, auth, proven }: Traits): string {

@@ -6,6 +6,7 @@ import { type Command, Failure, readArguments, UsageError } from './command.js';
 import { cat } from './commands/cat.js';
 import * as deadLetters from './commands/dead-letters.js';
 import { retry } from './commands/dead-letters-retry.js';
+import { doctor } from './commands/doctor.js';
 import { drain } from './commands/drain.js';
 import { inspect } from './commands/inspect.js';
 import { ls } from './commands/ls.js';
@@ -25,6 +26,7 @@ export const commands: readonly Command[] = [
   deadLetters.show,
   retry,
   deadLetters.purge,
+  doctor,
 ];
 
 /** Runs a command line, without the program's own name. Never rejects. */
