@@ -30,6 +30,8 @@ export interface Delivered {
   /** Numbers that the server has, each once, ascending. */
   readonly found: readonly number[];
   readonly duplicates: number;
+  /** Of these, the ones written before the second end: an outage that began between batches repeats nothing. */
+  readonly earlyDuplicates: number;
 }
 
 /** A record as the scenario writes it. */
@@ -85,7 +87,15 @@ export async function deliverThroughTrouble(delivery: Delivery): Promise<Deliver
     { what: `${written} records to be found`, deadlineMs: 30_000, everyMs: 500 },
   ).catch(() => {});
   const found = [...new Set(numbers)].sort((a, b) => a - b);
-  return { stats, written, found, duplicates: numbers.length - found.length };
+  const early = numbers.filter((n) => n < 2 * recordsPerPart).length;
+  const earlyFound = found.filter((n) => n < 2 * recordsPerPart).length;
+  return {
+    stats,
+    written,
+    found,
+    duplicates: numbers.length - found.length,
+    earlyDuplicates: early - earlyFound,
+  };
 }
 
 /** Asserts that nothing is missing, and that the one oversized record is accounted for. */

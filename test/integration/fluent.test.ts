@@ -5,7 +5,7 @@ import { batchOf, sendSettings } from '@spillway/testing';
 import { type FluentOptions, fluent } from '@spillway/transports';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as servers from '../servers/index.js';
-import { deliverThroughTrouble, expectComplete, numbered } from './delivery.js';
+import { type Delivered, deliverThroughTrouble, expectComplete, numbered } from './delivery.js';
 
 type FluentServer = Awaited<ReturnType<typeof servers.fluent.start>>;
 type Otelcol = Awaited<ReturnType<typeof servers.otelcol.start>>;
@@ -50,6 +50,7 @@ describe("the Fluent project's server", () => {
         }),
     });
     expectComplete(delivered);
+    expectFewTwice(delivered);
   });
 
   it.each([
@@ -128,6 +129,7 @@ describe('the OpenTelemetry Collector', () => {
         ),
     });
     expectComplete(delivered);
+    expectFewTwice(delivered);
   });
 
   it.each(['gzip', 'none'] as const)('gets fields as they are, compression %s', async (compression) => {
@@ -146,6 +148,12 @@ describe('the OpenTelemetry Collector', () => {
     expect(records[0]?.timeUnixNano).toBe(String(BigInt(time) * 1_000_000n + 1n));
   });
 });
+
+/** Receivers do not compare chunks: what had no acknowledgement when they ended may be there twice, no more. */
+function expectFewTwice({ earlyDuplicates, duplicates }: Delivered): void {
+  expect(earlyDuplicates).toBe(0);
+  expect(duplicates).toBeLessThanOrEqual(8 * 500);
+}
 
 const impatient: PipelineInput = {
   batch: { lingerMs: 20 },

@@ -47,6 +47,7 @@ describe("Graylog's GELF inputs", () => {
     // There is no key, but each copy says which record it is: that many came, no more.
     expect(new Set(from(`trouble-${way}`).map(({ fields }) => fields.uid)).size).toBe(delivered.written);
     // What was under way when it was killed and what was not confirmed by then, twice at most.
+    expect(delivered.earlyDuplicates).toBe(0);
     expect(delivered.duplicates).toBeLessThanOrEqual(single ? 8 : 8 * 500);
   });
 

@@ -28,6 +28,7 @@ describe('a cluster', () => {
       readBack: () => numbersIn(server, 'trouble'),
     });
     expectComplete(delivered);
+    expect(delivered.earlyDuplicates).toBe(0);
     // Brokers recognize what is sent again as long as they remember the producer: a killed one may have forgotten.
     expect(delivered.duplicates).toBeLessThanOrEqual(500);
   });

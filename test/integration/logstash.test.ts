@@ -50,6 +50,7 @@ describe('the OpenTelemetry Collector', () => {
       .filter((uid) => !known.has(uid));
     expect(new Set(ids).size).toBe(delivered.written);
     expect(ids.length - delivered.written).toBe(delivered.duplicates);
+    expect(delivered.earlyDuplicates).toBe(0);
     expect(delivered.duplicates).toBeLessThanOrEqual(8 * 500);
   });
 

@@ -31,7 +31,8 @@ it('gets every record through outages, in a stream', async () => {
     readBack: async () => (await entries('logs:trouble')).map(([, [, line]]) => numberOf(line)),
   });
   expectComplete(delivered);
-  // What was in flight when it ended, of which no answer came, may be there twice; the batch before it not.
+  // Redis 7 has no key for it: what was in flight when it ended, of which no answer came, may be there twice, no more.
+  expect(delivered.earlyDuplicates).toBe(0);
   expect(delivered.duplicates).toBeLessThanOrEqual(500);
 });
 
@@ -43,6 +44,7 @@ it('gets every record through outages, in a list', async () => {
     readBack: async () => (await elements('logs:list')).map(numberOf),
   });
   expectComplete(delivered);
+  expect(delivered.earlyDuplicates).toBe(0);
   expect(delivered.duplicates).toBeLessThanOrEqual(500);
 });
 
