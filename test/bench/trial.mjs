@@ -13,19 +13,23 @@ const endMs = 30_000;
 /** Longest that a contender may take for everything. */
 const trialMs = 240_000;
 
-/** @param {{ contender, scenario, target, options? }} what `target` is the receiver */
-export async function trial({ contender, scenario, target, options }) {
+/**
+ * @param {{ contender, scenario, target, options?, onLogging? }} what `target` is the receiver, `options` are added to
+ *   those of Spillway, `onLogging` is told the process at the first log call
+ */
+export async function trial({ contender, scenario, target, options, onLogging = () => {} }) {
   await target.mode({ kind: 'ok' });
   await target.clear();
   const spool = mkdtempSync(join(tmpdir(), 'spillway-bench-'));
   const timers = [];
   const agent = contender.agent ? await startAgent({ name: contender.agent, folder: spool, target }) : undefined;
   const order = { name: contender.name, scenario, url: target.url, spool, options, file: agent?.file };
-  const child = start();
+  const child = start(scenario);
   try {
     await child.says('started');
     child.send(order);
     await child.says('logging');
+    onLogging(child.pid);
     for (const { atMs, mode } of scenario.faults) {
       if (atMs === 0) await target.mode(mode);
       else timers.push(setTimeout(() => target.mode(mode).catch(() => {}), atMs));
@@ -56,7 +60,7 @@ export async function trial({ contender, scenario, target, options }) {
     const { atMs } = await child.says('exiting');
     await child.gone;
     const exitMs = Number(process.hrtime.bigint()) / 1e6 - atMs;
-    const successor = contender.spools ? start() : undefined;
+    const successor = contender.spools ? start(scenario) : undefined;
     successor?.send({ ...order, scenario: { ...scenario, records: 0 } });
     await settled();
     successor?.send('delivered');
@@ -73,9 +77,11 @@ export async function trial({ contender, scenario, target, options }) {
 
   /** Waits until all records are there, or none came for a while. */
   async function settled() {
+    const failing = scenario.faults.length > 0;
+    const patienceMs = Math.max(scenario.patienceMs, failing ? (contender.patienceMs ?? 0) : 0);
     let last = -1;
     for (;;) {
-      const stats = await target.received(scenario.records, scenario.patienceMs);
+      const stats = await target.received(scenario.records, patienceMs);
       if (stats.unique >= scenario.records || stats.unique === last) return;
       last = stats.unique;
     }
@@ -96,7 +102,7 @@ function latencies(turns, arrivals) {
 class EarlyEnd extends Error {}
 
 /** A contender's process, with what it says and the end of what it complains about. */
-function start() {
+function start({ limitMs = trialMs }) {
   const child = fork(new URL('contender.mjs', import.meta.url), {
     execArgv: ['--expose-gc'],
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -128,12 +134,12 @@ function start() {
     return Promise.race([words(event).promise, early]);
   };
   // Whatever it waits for: the run goes on without it.
-  const watchdog = setTimeout(() => child.kill('SIGKILL'), trialMs);
+  const watchdog = setTimeout(() => child.kill('SIGKILL'), limitMs);
   gone.finally(() => clearTimeout(watchdog));
   const end = async () => {
     const timer = setTimeout(() => child.kill('SIGKILL'), endMs);
     await gone;
     clearTimeout(timer);
   };
-  return { says, send: (value) => child.connected && child.send(value), gone, end };
+  return { pid: child.pid, says, send: (value) => child.connected && child.send(value), gone, end };
 }

@@ -145,7 +145,9 @@ async function loggerProvider(url) {
   return new LoggerProvider({ processors: [processor] });
 }
 
-const peer = (name, start) => ({ name, group: 'peer', ships: true, start });
+/** Where it is longer than the scenario's: winston-loki tries again a minute after a failure. */
+const patienceMs = { 'winston-loki': 70_000 };
+const peer = (name, start) => ({ name, group: 'peer', ships: true, patienceMs: patienceMs[name], start });
 
 export const peers = [
   ...Object.entries(workers).map(([name, options]) =>
