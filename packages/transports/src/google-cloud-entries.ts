@@ -5,7 +5,7 @@
 
 import type { Batch } from '@spillway/core';
 import { LineWriter } from './encode/line-writer.js';
-import { memberValues, recordsWith } from './encode/members.js';
+import { lastTextMember, memberValues, recordsWith } from './encode/members.js';
 import { googleSeverity, levelNames } from './encode/severity.js';
 import { writeDecimal, writeIsoNanos } from './encode/time.js';
 import { Traces } from './otlp-traces.js';
@@ -62,7 +62,7 @@ export function encodeEntries(batch: Batch, form: EntriesForm, head: Buffer): Bu
   const idHead = Buffer.from(`{"insertId":"${batch.writer}-`);
   const traceHead = Buffer.from(`,"trace":"projects/${form.projectId}/traces/`);
   const traces = new Traces(batch);
-  const names = messageNames(batch, form.messageField);
+  const names = new MessageNames(batch, form.messageField);
   for (let i = 0; i < count; i++) {
     if (i > 0) writer.byte(comma);
     writer.bytes(idHead);
@@ -73,8 +73,8 @@ export function encodeEntries(batch: Batch, form: EntriesForm, head: Buffer): Bu
     traces.read(i);
     if (traces.hasTrace) writeTrace(traces, traceHead);
     writer.bytes(payloadHead);
-    const name = names?.at[i];
-    if (names && name) {
+    const name = names.at(i);
+    if (name >= 0) {
       writer.lines(offsets[i]!, name);
       writer.bytes(message);
       writer.lines(name + names.size, offsets[i + 1]! - 1);
@@ -97,27 +97,50 @@ function writeTrace({ traceId, hasSpan, spanId, flags = 0 }: Traces, head: Buffe
 }
 
 function writeHex(bytes: Uint8Array): void {
-  for (const byte of bytes) {
-    writer.byte(hex[byte >>> 4]!);
-    writer.byte(hex[byte & 15]!);
+  writer.reserve(bytes.length * 2);
+  const { buffer, length: at } = writer;
+  for (let i = 0; i < bytes.length; i++) {
+    buffer[at + 2 * i] = hex[bytes[i]! >>> 4]!;
+    buffer[at + 2 * i + 1] = hex[bytes[i]! & 15]!;
   }
+  writer.length = at + bytes.length * 2;
 }
 
-interface Names {
-  /** Where each record's name of the message begins, quote included; 0 where it stays what it is. */
-  readonly at: Uint32Array;
+/** Finds the names that become `message`. */
+class MessageNames {
+  /** Bytes of the name, quotes included. */
   readonly size: number;
-}
+  readonly #batch: Batch;
+  readonly #field: string;
+  readonly #name: Buffer;
+  /** A record that has a `message` as well keeps both: a name must not come twice. */
+  readonly #taken: Uint8Array | undefined;
+  #values: Uint32Array | undefined;
+  #searched = false;
 
-/** The names to replace. A record that has a `message` as well keeps both: a name must not come twice. */
-function messageNames(batch: Batch, field: string): Names | undefined {
-  if (field === 'message') return undefined;
-  const values = memberValues(batch, field);
-  if (!values) return undefined;
-  const taken = recordsWith(batch, 'message');
-  const size = Buffer.byteLength(field) + 2;
-  const at = values.map((value, i) => (value === 0 || taken?.[i] ? 0 : nameBefore(batch.bytes, value) - size));
-  return { at, size };
+  constructor(batch: Batch, field: string) {
+    this.#batch = batch;
+    this.#field = field;
+    this.#name = Buffer.from(`"${field}"`);
+    this.size = this.#name.length;
+    this.#taken = field === 'message' ? undefined : recordsWith(batch, 'message');
+  }
+
+  /** Where the name begins in record `i`, with its quote; -1 where it stays what it is. */
+  at(i: number): number {
+    if (this.#field === 'message' || this.#taken?.[i]) return -1;
+    const { bytes, offsets } = this.#batch;
+    const last = lastTextMember(bytes, [offsets[i]!, offsets[i + 1]! - 1], this.#name);
+    return last < 0 ? this.#elsewhere(i) : last;
+  }
+
+  /** Not the last member: all records are searched, once. */
+  #elsewhere(i: number): number {
+    if (!this.#searched) this.#values = memberValues(this.#batch, this.#field);
+    this.#searched = true;
+    const value = this.#values?.[i];
+    return value ? nameBefore(this.#batch.bytes, value) - this.size : -1;
+  }
 }
 
 /** The position after the name whose value begins at `value`. */

@@ -1,6 +1,6 @@
 import protos from '@google-cloud/logging-api/build/protos/protos.json' with { type: 'json' };
-import type { Batch, HttpReply, HttpWire, Verdict } from '@spillway/core';
-import { batchOf, httpReply, transportContract } from '@spillway/testing';
+import { type Batch, type HttpReply, type HttpWire, imbalance, pipeline, type Verdict } from '@spillway/core';
+import { batchOf, httpReply, recordingServer, transportContract } from '@spillway/testing';
 import { fromProto3JSON, toProto3JSON } from 'proto3-json-serializer';
 import protobuf from 'protobufjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -213,6 +213,45 @@ describe('google-cloud', () => {
       jsonPayload: { time: 1700000000123, trace_id: 'no id', msg: 'c', message: 'd' },
     });
     expect(entries[3]).toMatchObject({ severity: 'WARNING', jsonPayload: { err: { msg: 'inner' }, a: 'msg":' } });
+  });
+
+  it('delivers every record once, as queries see it, through refusals and lost answers', async () => {
+    const poison = invalid([partial({ 0: { code: 3, message: 'too large' } })]);
+    await using server = await recordingServer([
+      { status: 503 },
+      { reset: 'afterBody' },
+      {
+        status: 429,
+        body: status(429, 'RESOURCE_EXHAUSTED', [typed('google.rpc.RetryInfo', { retryDelay: '0.05s' })]).body,
+      },
+      { status: 400, body: poison.body },
+      { status: 200, body: '{}' },
+    ]);
+    const logs = pipeline(googleCloud({ ...here, endpoint: server.url }), {
+      batch: { lingerMs: 5, maxRecords: 100 },
+      send: { maxInFlight: 1 },
+      retry: { attempts: 5, minMs: 5, maxMs: 20 },
+      breaker: { failures: 5, cooldownMs: 50 },
+      warnings: 'off',
+    });
+    for (let n = 0; n < 1000; n++) logs.write(`{"level":30,"time":${Date.now()},"n":${n},"msg":"m"}\n`);
+    logs.write(`{"msg":"${'x'.repeat(250_000)}"}\n`);
+    expect((await logs.flush({ timeoutMs: 20_000 })).settled).toBe(true);
+    const { stats } = await logs.close();
+    expect(imbalance(stats)).toEqual({ records: 0, bytes: 0 });
+    expect(stats).toMatchObject({ acked: { records: 999 }, rejected: { records: 2 }, dropped: { records: 0 } });
+    // Stored: what was lost on the way back, and what was answered from then on.
+    const stored = new Map<string, unknown>();
+    for (const { body } of [server.requests[1]!, ...server.requests.slice(3)]) {
+      for (const { insertId, timestamp, jsonPayload } of requestOf({ body, headers: {} }).entries) {
+        const entry = { timestamp, n: jsonPayload.n };
+        expect(stored.get(insertId) ?? entry).toEqual(entry);
+        stored.set(insertId, entry);
+      }
+    }
+    expect([...stored.values()].map((entry) => (entry as { n: number }).n)).toEqual(
+      Array.from({ length: 1000 }, (_, n) => n),
+    );
   });
 
   it('finds its project and the name of its log', () => {

@@ -2,7 +2,15 @@ import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { hostname } from 'node:os';
 import zlib from 'node:zlib';
-import { type Batch, type HttpReply, type HttpWire, systemRuntime, type Verdict } from '@spillway/core';
+import {
+  type Batch,
+  type HttpReply,
+  type HttpWire,
+  imbalance,
+  pipeline,
+  systemRuntime,
+  type Verdict,
+} from '@spillway/core';
 import { batchOf, httpReply, recordingServer, sendSettings, transportContract } from '@spillway/testing';
 import { decompressBlock } from 'lz4js';
 import protobuf from 'protobufjs';
@@ -182,6 +190,36 @@ describe('sls', () => {
       [4_294_967_295, 999_999_999],
       [0, 0],
     ]);
+  });
+
+  it('loses nothing through quotas and lost answers', async () => {
+    const quota = JSON.stringify({ errorCode: 'WriteQuotaExceed', errorMessage: 'x' });
+    await using server = await recordingServer([
+      { status: 403, body: quota },
+      { reset: 'afterBody' },
+      { status: 500, body: JSON.stringify({ errorCode: 'InternalServerError', errorMessage: 'x' }) },
+      { status: 200 },
+    ]);
+    const logs = pipeline(sls({ ...here, endpoint: server.url, lz4: true }), {
+      batch: { lingerMs: 5, maxRecords: 100 },
+      send: { maxInFlight: 1 },
+      retry: { attempts: 5, minMs: 5, maxMs: 20 },
+      breaker: { failures: 5, cooldownMs: 50 },
+      warnings: 'off',
+    });
+    for (let n = 0; n < 1000; n++) logs.write(`{"level":30,"time":${Date.now()},"n":${n},"msg":"m"}\n`);
+    logs.write(`{"msg":"${'x'.repeat(1_000_000)}"}\n`);
+    expect((await logs.flush({ timeoutMs: 20_000 })).settled).toBe(true);
+    const { stats } = await logs.close();
+    expect(imbalance(stats)).toEqual({ records: 0, bytes: 0 });
+    expect(stats).toMatchObject({ acked: { records: 1000 }, rejected: { records: 1 }, dropped: { records: 0 } });
+    const numbers = server.requests.slice(3).flatMap(({ raw, headers }) => {
+      const size = Number(headers['x-log-bodyrawsize']);
+      const body = Buffer.alloc(size);
+      expect(decompressBlock(raw, body, 0, raw.length, 0)).toBe(size);
+      return groupOf(body).Logs.map(({ Contents }) => Number(Contents.find(({ Key }) => Key === 'n')?.Value));
+    });
+    expect(numbers).toEqual(Array.from({ length: 1000 }, (_, n) => n));
   });
 
   it('finds the host of its project and the way to its shard', async () => {

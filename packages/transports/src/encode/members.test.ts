@@ -2,7 +2,7 @@ import { batchOf, logLine } from '@spillway/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LineWriter } from './line-writer.js';
-import { memberValues, recordsWith, writeMembers } from './members.js';
+import { lastTextMember, memberValues, recordsWith, writeMembers } from './members.js';
 
 function spliced(line: string): string {
   const batch = batchOf([line]);
@@ -37,6 +37,12 @@ describe('members', () => {
   });
 });
 
+const key = fc.constantFrom('at', 'b', 'a"t', 'at\\', '"at"', ',"at');
+const { object } = fc.letrec<{ object: Record<string, unknown>; value: unknown }>((tie) => ({
+  object: fc.dictionary(key, tie('value'), { maxKeys: 3, noNullPrototype: true }),
+  value: fc.oneof({ depthSize: 'small' }, key, fc.constant(1), fc.array(tie('value'), { maxLength: 2 }), tie('object')),
+}));
+
 describe('a member of a name', () => {
   const flagsOf = (...lines: string[]) => {
     const flags = recordsWith(batchOf(lines), 'at');
@@ -64,17 +70,6 @@ describe('a member of a name', () => {
   });
 
   it('is found exactly where the parsed object has it', () => {
-    const key = fc.constantFrom('at', 'b', 'a"t', 'at\\', '"at"');
-    const { object } = fc.letrec<{ object: Record<string, unknown>; value: unknown }>((tie) => ({
-      object: fc.dictionary(key, tie('value'), { maxKeys: 3, noNullPrototype: true }),
-      value: fc.oneof(
-        { depthSize: 'small' },
-        key,
-        fc.constant(1),
-        fc.array(tie('value'), { maxLength: 2 }),
-        tie('object'),
-      ),
-    }));
     fc.assert(
       fc.property(fc.array(object, { minLength: 1, maxLength: 6 }), (objects) => {
         const flags = flagsOf(...objects.map((each) => JSON.stringify(each))) ?? objects.map(() => 0);
@@ -82,5 +77,22 @@ describe('a member of a name', () => {
       }),
       { numRuns: 500 },
     );
+  });
+
+  it('is found if it is the last, and text', () => {
+    fc.assert(
+      fc.property(object, (fields) => {
+        const line = JSON.stringify(fields);
+        const bytes = Buffer.from(line);
+        const found = lastTextMember(bytes, [0, bytes.length], Buffer.from('"at"'));
+        const [name, value] = Object.entries(fields).at(-1) ?? [];
+        const expected =
+          name === 'at' && typeof value === 'string' ? line.length - 6 - JSON.stringify(value).length : -1;
+        expect(found).toBe(expected);
+      }),
+      { numRuns: 500 },
+    );
+    const at = (line: string) => lastTextMember(Buffer.from(line), [0, line.length], Buffer.from('"at"'));
+    expect([at('{"at": "x"}'), at('{"at":"x" }'), at('"at":"x"}'), at('"}'), at('')]).toEqual([-1, -1, -1, -1, -1]);
   });
 });
