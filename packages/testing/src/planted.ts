@@ -52,6 +52,10 @@ export function planted(secret: string): fc.Arbitrary<unknown> {
     fc.string().map((text) => new Error(`${text} Authorization: Bearer ${secret}`)),
     secretKey.map((key) => `sent ${JSON.stringify({ [key]: secret })} out`),
     secretKey.map((key) => inspect({ [key.replaceAll(/[-.]/g, '_')]: secret })),
+    secretKey.map((key) => `sent ${JSON.stringify({ [key]: { list: [{ a: ']}' }], deep: secret } })} out`),
+    secretKey.map((key) => JSON.stringify(JSON.stringify({ [key]: [{ a: '"' }, { deep: [secret] }] }))),
+    secretKey.map((key) => inspect(new Map([[key, { a: { b: "it's" }, c: secret }]]), { depth: 9, compact: false })),
+    secretKey.map((key) => inspect({ [key]: new Set([{ a: [1] }, secret]) }, { depth: 9 })),
   );
   return fc.tuple(bare, fc.array(wrap, { maxLength: 8 })).map(([value, wraps]) => {
     return wraps.reduce<unknown>((inner, next) => next(inner), value);

@@ -115,6 +115,16 @@ describe('text', () => {
     [`{ password: '${SECRET}', n: 1 }`, "{ password: '[Redacted]', n: 1 }"],
     [`api_key=${SECRET} done`, 'api_key=[Redacted] done'],
     [`secrets: [ '${SECRET}', 'b' ] end`, 'secrets: [Redacted] end'],
+    [`{"password":{"a":[{"x":"}"}],"b":"${SECRET}"},"n":1}`, '{"password":[Redacted],"n":1}'],
+    [
+      `{\n  password: {\n    a: { b: 1 },\n    c: '${SECRET}'\n  },\n  n: 1\n}`,
+      '{\n  password: [Redacted],\n  n: 1\n}',
+    ],
+    [`Map(1) { 'password' => '${SECRET}' }`, "Map(1) { 'password' => '[Redacted]' }"],
+    [`Map(1) { 'pwd' => Map(1) { 'a' => [ '${SECRET}' ] } } end`, "Map(1) { 'pwd' => [Redacted] } end"],
+    [`token: [Object: null prototype] { a: '${SECRET}' } end`, 'token: [Redacted] end'],
+    [`{ passwords: Set(1) { '${SECRET}'`, '{ passwords: [Redacted]'],
+    [`{\\"secret\\":{\\"a\\":\\"]\\",\\"b\\":\\"${SECRET}\\"}} end`, '{\\"secret\\":[Redacted]} end'],
     ['eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc_def', '[Redacted]'],
     [
       `-----BEGIN RSA PRIVATE KEY-----\n${SECRET}\n-----END RSA PRIVATE KEY-----`,
@@ -153,6 +163,9 @@ describe('text', () => {
       '?code=',
       'secret [',
       "pwd='",
+      'token:{',
+      'token:{"',
+      'token=>[\\\\"',
     ]) {
       const text = piece.repeat(200_000 / piece.length);
       const start = process.cpuUsage();

@@ -2,7 +2,9 @@
 // JSON web tokens, private keys. In: any string. Out: the string without them; the same string if there are none.
 // Invariants: linear in the length of the text (no pattern can backtrack into itself); never throws.
 
+import { closing } from './quotes.js';
 import type { SecretNames } from './secret-names.js';
+import { structureRedaction } from './structures.js';
 import { type Hint, joinHints, suspicion } from './suspicion.js';
 
 /** Removes secrets from text. */
@@ -28,11 +30,12 @@ const CREDENTIALS: Hint = {
 export function textRedaction(names: SecretNames, censor: string): TextRedaction {
   // Header lines keep their secret up to the end of the line; pairs up to the next delimiter.
   const header = /((?:proxy-)?authorization|(?:set-)?cookie)(\\*["']?\s{0,3}[:=]\s{0,3}\\*["']?)([^\r\n"'\\]+)/gi;
-  const quoted = new RegExp(`((?:${names.stems})[\\w.-]{0,40}\\\\*["']?\\s{0,3}[:=]\\s{0,3})(\\\\*)(["'])`, 'gi');
+  const quoted = new RegExp(`((?:${names.stems})[\\w.-]{0,40}\\\\*["']?\\s{0,3}[:=]>?\\s{0,3})(\\\\*)(["'])`, 'gi');
   const bare = new RegExp(
-    `((?:${names.stems})[\\w.-]{0,40}\\\\*["']?\\s{0,3}[:=]\\s{0,3})(?!["'\\\\])(?:\\[[^\\]\\r\\n]*\\]?|\\{[^}\\r\\n]*\\}?|[^\\s"'&;,<>\\\\}\\]]+)`,
+    `((?:${names.stems})[\\w.-]{0,40}\\\\*["']?\\s{0,3}[:=]>?\\s{0,3})(?!["'\\\\])(?:\\[[^\\]\\r\\n]*\\]?|\\{[^}\\r\\n]*\\}?|[^\\s"'&;,<>\\\\}\\]]+)`,
     'gi',
   );
+  const structures = structureRedaction(names.stems, censor);
   const parameter = new RegExp(`(${names.query})[^&#\\s"'\\\\]+`, 'gi');
   const userInfo = /(:\/\/)[^\s/?#"'<>\\]*@/g;
   const scheme = /\b(bearer|basic|digest|negotiate)(\s{1,3})([\w.~+/=-]{6,})/gi;
@@ -45,7 +48,7 @@ export function textRedaction(names: SecretNames, censor: string): TextRedaction
     hint,
     text(text) {
       if (!suspicious(text)) return text;
-      return hideQuoted(text, quoted, censor)
+      return structures(hideQuoted(text, quoted, censor))
         .replace(userInfo, `$1${censor}@`)
         .replace(scheme, (all, name: string, gap: string, value: string) =>
           name.toLowerCase() === 'bearer' || looksRandom(value) ? `${name}${gap}${censor}` : all,
@@ -78,14 +81,4 @@ function hideQuoted(text: string, pattern: RegExp, censor: string): string {
     pattern.lastIndex = end;
   }
   return copied === 0 ? text : out + text.slice(copied);
-}
-
-/** Where the value that began with `depth` backslashes and a quote ends: at the next quote with no more backslashes than that. */
-function closing(text: string, start: number, quote: string, depth: number): number {
-  for (let at = text.indexOf(quote, start); at >= 0; at = text.indexOf(quote, at + 1)) {
-    let escapes = 0;
-    while (at - escapes > start && text.charCodeAt(at - escapes - 1) === 92) escapes++;
-    if (escapes <= depth) return at - escapes;
-  }
-  return text.length;
 }
