@@ -29,7 +29,13 @@ describe('an OpenTelemetry Collector', () => {
   ] as const)('gets every record through outages: %j', async (variant) => {
     const service = `trouble-${variant.encoding}-${variant.body}`;
     const delivered = await deliverThroughTrouble({
-      transport: otlp({ ...variant, url: server.url, environment: false, resource: { 'service.name': service } }),
+      transport: otlp({
+        ...variant,
+        url: server.url,
+        environment: false,
+        resource: { 'service.name': service },
+        recordIds: true,
+      }),
       server,
       recordsPerPart: 2000,
       // What it answered for is written to its file a moment later: a SIGKILL would lose that.
@@ -42,7 +48,11 @@ describe('an OpenTelemetry Collector', () => {
         ),
     });
     expectComplete(delivered);
+    expect(delivered.earlyDuplicates).toBe(0);
     expect(delivered.duplicates).toBeLessThanOrEqual(inFlight);
+    // Repetitions carry the id of the first copy.
+    const ids = find(service).map(({ attributes }) => attributes?.find(({ key }) => key === 'log.record.uid')?.value);
+    expect(new Set(ids.map((value) => value?.stringValue)).size).toBe(delivered.written);
   });
 
   it.each(encodings)('reads records as they were meant, in %s', async (encoding) => {

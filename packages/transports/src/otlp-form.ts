@@ -11,6 +11,8 @@ export interface OtlpForm {
   readonly body: 'message' | 'line';
   readonly resource: Readonly<Record<string, ResourceValue>>;
   readonly roles: FieldRoles;
+  /** Whether each record gets its id as an attribute. */
+  readonly recordIds: boolean;
 }
 
 /** Name of the instrumentation scope. */

@@ -55,13 +55,16 @@ export class JsonRecordWriter {
     return level && this.#source.subarray(level.from, level.to);
   }
 
-  /** Writes `"attributes":[…]` and what else the fields in [from, to) give, without a comma at the end. */
-  fields(source: Buffer, from: number, to: number): boolean {
+  /**
+   * Writes `"attributes":[…]` and what else the fields in [from, to) give, without a comma at the end. `first`: an
+   * attribute before those of the line.
+   */
+  fields(source: Buffer, from: number, to: number, first = ''): boolean {
     this.#source = source;
     this.#end = to;
-    this.#first = true;
+    this.#first = first === '';
     this.#found = { body: undefined, level: undefined, trace: '' };
-    this.#writer.text('"attributes":[');
+    this.#writer.text(`"attributes":[${first}`);
     this.#at = afterSpace(source, from, to);
     if (source[this.#at] !== close) this.#at++;
     if (!this.#all((key, keyEnd) => this.#field(key, keyEnd))) return false;

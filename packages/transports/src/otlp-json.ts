@@ -12,6 +12,7 @@ import { type OtlpForm, type ResourceValue, scopeName } from './otlp-form.js';
 import { JsonRecordWriter } from './otlp-json-record.js';
 import { type Origin, Origins } from './otlp-origin.js';
 import { Traces } from './otlp-traces.js';
+import { uidJson } from './otlp-uid.js';
 
 const close = 0x7d;
 
@@ -76,8 +77,9 @@ export class JsonEncoder {
     const writer = this.#writer;
     const severity = severityNumber(batch.levels[i]!);
     const start = writer.length;
+    const uid = this.#form.recordIds ? uidJson(batch.recordId(i)) : '';
     writer.text(',');
-    if (!this.#records.fields(batch.bytes, rest, batch.offsets[i + 1]! - 1)) {
+    if (!this.#records.fields(batch.bytes, rest, batch.offsets[i + 1]! - 1, uid)) {
       // No JSON object after all: it travels as text.
       writer.length = start;
       this.#severity(batch.levels[i]!);
@@ -105,7 +107,10 @@ export class JsonEncoder {
     this.#body(batch, i);
   }
 
-  #body({ bytes, offsets }: Batch, i: number): void {
+  /** The line as text. */
+  #body(batch: Batch, i: number): void {
+    const { bytes, offsets } = batch;
+    if (this.#form.recordIds) this.#writer.text(`,"attributes":[${uidJson(batch.recordId(i))}]`);
     this.#writer.text(',"body":{"stringValue":"');
     writeEscaped(this.#writer, bytes, offsets[i]!, offsets[i + 1]! - 1);
     this.#writer.text('"}');

@@ -24,6 +24,7 @@ import { type OtlpForm, type ResourceValue, scopeName } from './otlp-form.js';
 import { maxGroups, type Origin, Origins } from './otlp-origin.js';
 import { bodyField, bodyTag, RecordWriter } from './otlp-record.js';
 import { Traces } from './otlp-traces.js';
+import { uidOverhead, uidSize, writeUid } from './otlp-uid.js';
 
 const resourceLogsTag = lengthTag(1);
 const resourceField = 1;
@@ -65,7 +66,8 @@ export class ProtobufEncoder {
   /** The body of a request. It belongs to the caller. */
   encode(batch: Batch): Buffer {
     if (this.#form.body === 'line') {
-      this.#lines.start(batch, protobufOverhead, maxGroups * (this.#attributes.length + 512));
+      const around = protobufOverhead + (this.#form.recordIds ? uidOverhead.protobuf : 0);
+      this.#lines.start(batch, around, maxGroups * (this.#attributes.length + 512));
       const traces = new Traces(batch);
       this.#groups(batch, this.#lines, (i) => this.#lineRecord(batch, i, traces));
       return this.#lines.finish();
@@ -123,11 +125,14 @@ export class ProtobufEncoder {
     const { hasTrace, hasSpan, flags } = traces;
     const value = 1 + varintSize(to - from) + (to - from);
     const traced = (hasTrace ? 18 : 0) + (hasSpan ? 10 : 0) + (flags === undefined ? 0 : 5);
-    const size = timeBytes + severity.length + 1 + varintSize(value) + value + traced;
+    const uid = this.#form.recordIds ? batch.recordId(i) : undefined;
+    const named = uid === undefined ? 0 : uidSize(uid);
+    const size = timeBytes + severity.length + 1 + varintSize(value) + value + traced + named;
     writer.byte(recordsTag);
     writer.varint(size);
     writeTimes(writer, batch, i);
     writeShort(writer, severity);
+    if (uid !== undefined) writeUid(writer, uid);
     if (hasTrace) writeId(writer, traceIdTag, traces.traceId);
     if (hasSpan) writeId(writer, spanIdTag, traces.spanId);
     if (flags !== undefined) writeShort(writer, Buffer.from([flagsTag, flags, 0, 0, 0]));
@@ -147,6 +152,7 @@ export class ProtobufEncoder {
     const width = varintSize(to - from + protobufOverhead);
     const start = openMessage(writer, width);
     writeTimes(writer, batch, i);
+    if (this.#form.recordIds) writeUid(writer, batch.recordId(i));
     const fields = this.#records;
     fields.source = batch.bytes;
     fields.at = rest;

@@ -124,7 +124,7 @@ function decode(wire: HttpWire, options: OtlpOptions): unknown[] {
   );
 }
 
-function expected(batch: Batch, i: number, { body = 'message' }: OtlpOptions) {
+function expected(batch: Batch, i: number, { body = 'message', recordIds }: OtlpOptions) {
   const fields = batch.fields(i);
   const level = batch.levels[i]!;
   const { trace_id: traceId } = fields;
@@ -137,7 +137,9 @@ function expected(batch: Batch, i: number, { body = 'message' }: OtlpOptions) {
     severity: severities[level] ?? 0,
     text: level === 0 ? '' : texts[Math.floor(level / 10) - 1],
     body: body === 'line' ? batch.line(i).toString() : expectedOf(fields.msg),
-    attributes: { pairs: body === 'line' ? [] : attributes },
+    attributes: {
+      pairs: [...(recordIds ? [['log.record.uid', batch.recordId(i)]] : []), ...(body === 'line' ? [] : attributes)],
+    },
     traceId: valid ? traceId : undefined,
     spanId: undefined,
     flags: undefined,
@@ -162,6 +164,10 @@ transportContract<OtlpOptions, HttpWire, HttpReply>({
     lines: { ...plain, body: 'line' },
     json: { ...plain, encoding: 'json' },
     'lines in json': { ...plain, encoding: 'json', body: 'line' },
+    'with ids': { ...plain, recordIds: true },
+    'lines with ids': { ...plain, body: 'line', recordIds: true },
+    'json with ids': { ...plain, encoding: 'json', recordIds: true },
+    'lines in json with ids': { ...plain, encoding: 'json', body: 'line', recordIds: true },
   },
   secret: {
     options: {

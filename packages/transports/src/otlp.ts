@@ -25,6 +25,7 @@ import type { ResourceValue } from './otlp-form.js';
 import { JsonEncoder, jsonOverhead } from './otlp-json.js';
 import { ProtobufEncoder, protobufOverhead } from './otlp-protobuf.js';
 import { classifyOtlp } from './otlp-replies.js';
+import { uidOverhead } from './otlp-uid.js';
 import type { Traits } from './traits.js';
 
 /** Options of {@link otlp}. */
@@ -55,6 +56,10 @@ export const otlpOptions = object(
     errorField: text({
       default: 'err',
       doc: 'Field with an error, whose members become `exception.type`, `exception.message`, `exception.stacktrace` and so on.',
+    }),
+    recordIds: flag({
+      default: false,
+      doc: "Adds the record's id as the attribute `log.record.uid`, by which readers can tell repetitions.",
     }),
     environment: flag({
       default: true,
@@ -100,8 +105,10 @@ export function otlp(options: OtlpOptions = {}): Transport<HttpWire, HttpReply> 
     body: given.body,
     resource: { ...unknownService, ...resource, ...given.resource },
     roles: new FieldRoles(given),
+    recordIds: given.recordIds,
   };
-  const json = (given.encoding ?? known.encoding) === 'json';
+  const encoding = given.encoding ?? known.encoding ?? 'protobuf';
+  const json = encoding === 'json';
   const encoder = json ? new JsonEncoder(form) : new ProtobufEncoder(form);
   const transport = httpTransport({
     name: 'otlp',
@@ -113,7 +120,7 @@ export function otlp(options: OtlpOptions = {}): Transport<HttpWire, HttpReply> 
       maxBytes: maxRequestBytes,
       maxRecords: 50_000,
       maxRecordBytes,
-      overheadBytes: json ? jsonOverhead : protobufOverhead,
+      overheadBytes: (json ? jsonOverhead : protobufOverhead) + (given.recordIds ? uidOverhead[encoding] : 0),
     },
     idempotency: 'none',
     recommended: {
