@@ -22,7 +22,8 @@ const io: Io = {
   stderr: (text) => void process.stderr.write(text),
   stdoutIsTerminal: process.stdout.isTTY === true,
   stderrIsTerminal: process.stderr.isTTY === true,
-  columns: process.stderr.columns ?? 80,
+  // Some terminals do not know theirs, and say 0.
+  columns: process.stderr.columns || 80,
   env: process.env,
   signal: stopping.signal,
   async ask(question) {

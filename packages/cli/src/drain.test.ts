@@ -133,9 +133,8 @@ it('ends in order when it is interrupted', async () => {
   expect(delivered.records + remaining.records).toBe(100);
   expect(remaining.records).toBeGreaterThan(0);
   expect((await spillway(['drain', ...plainly()])).code).toBe(0);
-  expect([...new Set(sorted())]).toEqual(numbers(100));
-  // At most what was on its way twice.
-  expect(arrived.length).toBeLessThanOrEqual(120);
+  // What was on its way had its reply waited for.
+  expect(sorted()).toEqual(numbers(100));
 });
 
 it('makes dead letters of what is refused, and retries them', async () => {
@@ -159,6 +158,7 @@ it.each([
   [['drain', '--to', 'lokii', '/tmp'], "did you mean 'loki'?"],
   [['drain', '--to', 'http', '--set', 'url', '/tmp'], '--set takes path=value'],
   [['drain', '--to', 'http', '--set', 'headers:={hunter2', '/tmp'], '--set headers:=… takes JSON'],
+  [['drain', '--to', 'stdout', '--json', '/tmp'], 'both write to stdout'],
   [['drain', '--to', 'http', '--set', 'urll=x', '/tmp'], 'did you mean `http.url`?'],
 ])('refuses %j', async (args, words) => {
   const said = await spillway(args);

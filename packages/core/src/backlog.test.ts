@@ -118,16 +118,15 @@ it('stops when told to; what was delivered is not sent again', async () => {
   await left(10);
   const stopping = new AbortController();
   destination.behave((_, request) => {
-    if (request === 4) {
-      setImmediate(() => stopping.abort());
-      return { kind: 'hang' };
-    }
-    return { kind: 'reply', verdict: { outcome: 'ack' } };
+    if (request < 4) return { kind: 'reply', verdict: { outcome: 'ack' } };
+    setImmediate(() => stopping.abort());
+    return { kind: 'hang' };
   });
   const first = await drain({}, stopping.signal);
   expect(first.delivered.records + first.remaining.records).toBe(100);
   expect(first.remaining.records).toBe(70);
   addsUp(first);
+  destination.behave(() => ({ kind: 'reply', verdict: { outcome: 'ack' } }));
   const second = await drain();
   expect(second).toMatchObject({ found: { records: 70 }, delivered: { records: 70 } });
   expect(stored().toSorted()).toEqual(ids(0, 100).toSorted());

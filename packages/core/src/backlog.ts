@@ -12,7 +12,7 @@ import { Courier } from './courier.js';
 import type { Tally } from './ledger.js';
 import { parseOptions } from './options/parse.js';
 import { type PipelineInput, settle } from './options/pipeline-options.js';
-import { type Runtime, sleep } from './runtime.js';
+import { type Runtime, sleep, type Timer } from './runtime.js';
 import type { RetryReport } from './spool/dead-letters.js';
 import type { Drained } from './spool/drain.js';
 import type { SpoolEvent } from './spool/events.js';
@@ -63,6 +63,8 @@ export interface BacklogReport {
   readonly trouble?: string;
 }
 
+/** What is on its way when it is told to end gets so long for its reply, or it would be sent twice. */
+const GRACE_MS = 2000;
 /** A segment that could not be read is tried again after this time, and this often. */
 const UNREADABLE_MS = 5000;
 const UNREADABLE_ROUNDS = 8;
@@ -77,6 +79,8 @@ export class Backlog {
   private readonly adopted: string[] = [];
   private readonly locked = new Map<string, string>();
   private unreadable = false;
+  /** Told to end: nothing new is taken. */
+  private ending = false;
 
   /** @throws SpillwayError `SPILLWAY_OPTIONS_INVALID` */
   constructor(options: BacklogOptions) {
@@ -105,35 +109,49 @@ export class Backlog {
 
   /** Takes over what the dead left and delivers it, until nothing is left, it gives up, or `signal` is aborted. */
   async drain(signal: AbortSignal): Promise<BacklogReport> {
-    const stop = () => this.courier.stop();
-    signal.addEventListener('abort', stop, { once: true });
-    if (signal.aborted) stop();
-    try {
-      if (!this.courier.signal.aborted) await this.spool.scan();
-      await Promise.all(Array.from({ length: this.maxInFlight }, () => this.work()));
-    } finally {
-      signal.removeEventListener('abort', stop);
-    }
+    const heed = this.endWith(signal);
+    if (!this.over) await this.spool.scan();
+    await Promise.all(Array.from({ length: this.maxInFlight }, () => this.work()));
+    heed.cancel();
     await this.close();
     return this.report();
   }
 
   /** Hands out dead letters again; those that are refused once more are written anew, with the new reason. */
   async retryDeadLetters(signal: AbortSignal, only?: string): Promise<RetryReport & { readonly trouble?: string }> {
-    const stop = () => this.courier.stop();
-    signal.addEventListener('abort', stop, { once: true });
-    if (signal.aborted) stop();
+    const heed = this.endWith(signal);
     try {
       const report = await this.spool.deadLetters.retry(async (batch) => {
-        const rest = await this.courier.deliver(batch);
+        const rest = this.over ? batch : await this.courier.deliver(batch);
         return rest ? [rest] : [];
       }, only);
       const { trouble } = this.courier;
       return { ...report, ...(trouble !== undefined && { trouble }) };
     } finally {
-      signal.removeEventListener('abort', stop);
+      heed.cancel();
       await this.close();
     }
+  }
+
+  private get over(): boolean {
+    return this.ending || this.courier.signal.aborted;
+  }
+
+  /** Takes nothing new once `signal` is aborted, and soon after that waits for no reply any more. */
+  private endWith(signal: AbortSignal): Timer {
+    let timer: Timer | undefined;
+    const end = () => {
+      this.ending = true;
+      timer = this.options.runtime.after(GRACE_MS, () => this.courier.stop());
+    };
+    signal.addEventListener('abort', end, { once: true });
+    if (signal.aborted) end();
+    return {
+      cancel: () => {
+        signal.removeEventListener('abort', end);
+        timer?.cancel();
+      },
+    };
   }
 
   /** How far it is. */
@@ -160,16 +178,16 @@ export class Backlog {
   }
 
   private async work(): Promise<void> {
-    while (!this.courier.signal.aborted) {
+    while (!this.over) {
       const drained = await this.take();
       if (!drained) return;
-      if (this.courier.signal.aborted) this.spool.release(drained.receipt);
+      if (this.over) this.spool.release(drained.receipt);
       else await this.settle(drained, await this.courier.deliver(drained.batch));
     }
   }
 
   private async take(): Promise<Drained | undefined> {
-    for (let round = 0; round < UNREADABLE_ROUNDS && !this.courier.signal.aborted; round++) {
+    for (let round = 0; round < UNREADABLE_ROUNDS && !this.over; round++) {
       this.unreadable = false;
       const drained = await this.spool.next();
       if (drained || !this.unreadable) return drained;
