@@ -8,7 +8,7 @@ import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { signJwt } from './encode/jwt.js';
 import { type GoogleKey, type GoogleSurroundings, type GoogleToken, scope } from './google-key.js';
-import { isPlain, objectOfReply, parseObject, textOfReply, tokenOfReply, unusable } from './google-replies.js';
+import { isPlain, objectOfReply, parseObject, textOfReply, tokenOfReply, unusable } from './google-token-replies.js';
 
 /** Life of an assertion and of an impersonated token, s: the longest that Google takes. */
 const lifeSeconds = 3600;

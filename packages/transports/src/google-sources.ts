@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { SpillwayError } from '@spillway/core';
 import { exchangeKey } from './google-exchanges.js';
 import { type GoogleKey, type GoogleSurroundings, type GoogleToken, keyOf, scope } from './google-key.js';
-import { tokenOfReply, unusable } from './google-replies.js';
+import { tokenOfReply, unusable } from './google-token-replies.js';
 
 /** What the options give. */
 export interface GivenCredentials {
