@@ -20,6 +20,8 @@ export interface Entry {
   readonly batch: Batch;
   readonly seal: number;
   readonly lane: Lane;
+  /** It was sent before, and something may still read its bytes. */
+  readonly sent?: boolean;
   /** When it was sealed, or came from the disk, by the steady clock. */
   readonly at: number;
   readonly hold?: Hold | undefined;

@@ -254,12 +254,13 @@ export class Pipeline implements AsyncDisposable {
         lowWaterBytes: maxBytes * 0.4,
         spillAfterMs,
         drainBytesPerSecond,
-        journaled: new Set(durability === 'journal' ? LANES : durability === 'hybrid' ? ['high'] : []),
+        journaled: new Set(journaledLanes[durability]),
       },
       {
         queue: this.queue,
         memoryBytes: () => this.memoryBytes(),
         healthy: () => this.breaker.state === 'closed',
+        spent: ({ bytes }) => this.buffers.reclaim(bytes),
         recovered: (records, bytes) => {
           this.ledger.accept(records, bytes);
           this.recovered.records += records;
@@ -440,8 +441,9 @@ export class Pipeline implements AsyncDisposable {
     });
   }
 
-  private async deliver(entry: Entry): Promise<void> {
-    const parts = [entry.batch];
+  private async deliver(queued: Entry): Promise<void> {
+    const parts = [queued.batch];
+    const entry = { ...queued, sent: true };
     this.inFlight.set(entry, parts);
     this.inFlightTally.records += entry.batch.count;
     this.inFlightTally.bytes += entry.batch.bytes.length;
@@ -594,6 +596,14 @@ const DIRECTORY_WARNINGS = {
   network: 'lies on a network file system, which may hang',
   permissions: 'can be read by others',
 } as const;
+
+/** Lanes whose records are written before anything else. With `sync`, whoever writes to us hands over line by line. */
+const journaledLanes: Record<SpoolSettings['durability'], readonly Lane[]> = {
+  spill: [],
+  hybrid: ['high'],
+  journal: LANES,
+  sync: LANES,
+};
 
 type SpoolSettings = NonNullable<PipelineSettings['spool']>;
 

@@ -35,6 +35,8 @@ export interface SpoolerPort {
   memoryBytes(): number;
   /** Whether the destination takes records. */
   healthy(): boolean;
+  /** Nothing of a batch in memory is in use any more. */
+  spent(batch: Batch): void;
   /** Records of an earlier process came back. */
   recovered(records: number, bytes: number): void;
   /** Something moved: look again at what to do, and who waits. */
@@ -118,6 +120,7 @@ export class Spooler {
       this.writing = entry;
       const moved = await this.move(entry);
       this.writing = undefined;
+      if (moved && !entry.sent) this.port.spent(entry.batch);
       if (!moved) {
         this.port.queue.unshift([entry]);
         this.refusedUntil = this.runtime.monotonic() + EMPTY_RETRY_MS;
@@ -164,7 +167,10 @@ export class Spooler {
   moveNow(): boolean {
     const entry = this.port.queue.evict();
     if (!entry) return false;
-    if (this.moveSync(entry)) return true;
+    if (this.moveSync(entry)) {
+      if (!entry.sent) this.port.spent(entry.batch);
+      return true;
+    }
     this.port.queue.unshift([entry]);
     return false;
   }

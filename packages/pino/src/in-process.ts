@@ -1,6 +1,7 @@
 // The in-process stream: `pino(spillway(options))`. No worker thread and nothing loaded by name at run time, so that it
 // survives every bundler and runs where threads do not.
-// In: a line for each log call. Out: the pipeline, once per turn of the event loop or at 64 KiB, whichever is first.
+// In: a line for each log call. Out: the pipeline, once per turn of the event loop or at 64 KiB, whichever is first;
+// with `spool.durability: 'sync'` on the spot, so that it is on the disk when the log call returns.
 // Invariant: at most 64 KiB and one line wait here; everything else is in the pipeline's bounded queue.
 
 import { pipeline, SpillwayError, type Stats, settle } from '@spillway/core';
@@ -15,8 +16,14 @@ const HAND_OVER_CHARS = 65_536;
 
 /** The in-process stream. */
 export class InProcessStream extends PipelineStream implements Departure {
+  private readonly gathers: boolean;
   private buffered = '';
   private scheduled = false;
+
+  constructor(pipeline: Shipper, { gathers }: Pick<Plan, 'gathers'>) {
+    super(pipeline);
+    this.gathers = gathers;
+  }
 
   /** Hands what is buffered to the pipeline, at once. Does not wait for delivery: see `flush`. */
   flushSync(): void {
@@ -64,7 +71,7 @@ export class InProcessStream extends PipelineStream implements Departure {
   }
 
   protected override take(chunk: string | Uint8Array): void {
-    if (typeof chunk !== 'string') {
+    if (typeof chunk !== 'string' || !this.gathers) {
       this.flushSync();
       this.pipeline.write(chunk);
       return;
@@ -112,7 +119,7 @@ function shipper({ to, pipeline: options, worker, blocks }: Plan, given: StreamO
  */
 export function spillway(options: StreamOptions): InProcessStream {
   const plan = planStream(options);
-  const stream = new InProcessStream(shipper(plan, options));
+  const stream = new InProcessStream(shipper(plan, options), plan);
   onDeparture(stream);
   if (plan.shutdown === 'auto') closeOnSignal(stream);
   return stream;

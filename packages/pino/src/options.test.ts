@@ -12,6 +12,7 @@ it('splits the options and ignores what pino adds', () => {
     pipeline: { batch: { lingerMs: 5 } },
     shutdown: 'manual',
     worker: false,
+    gathers: true,
     blocks: false,
   });
 });

@@ -66,6 +66,8 @@ export interface Plan {
   readonly pipeline: PipelineInput;
   readonly shutdown: 'auto' | 'manual';
   readonly worker: boolean;
+  /** Whether lines may be gathered before they go to the pipeline, or must be on the disk when the log call returns. */
+  readonly gathers: boolean;
   /** Whether the writer is to wait when the queue is full. */
   readonly blocks: boolean;
 }
@@ -77,8 +79,9 @@ export function planTarget(input: unknown): Plan {
   // Beside ours there is what pino and thread-stream add.
   const { pinoWillSendConfig: _, $context: __, ...own } = (input ?? {}) as Record<string, unknown>;
   const options = gatherOptions(own, Object.keys(targetOptions.fields));
-  const { close, queue } = parseOptions(targetOptions, options);
+  const { close, queue, spool } = parseOptions(targetOptions, options);
   if (queue.whenFull === 'block') refuseBlock();
+  if (spool?.durability === 'sync') refuseSync();
   if (close.deadlineMs > MAX_WORKER_DEADLINE_MS) {
     throw new SpillwayError(
       'SPILLWAY_OPTIONS_INVALID',
@@ -94,8 +97,10 @@ export function planTarget(input: unknown): Plan {
  */
 export function planStream(input: StreamOptions): Plan {
   const options = gatherOptions({ ...input }, Object.keys(streamOptions.fields));
-  const { shutdown, worker, queue } = parseOptions(streamOptions, options);
-  return { ...split(options), shutdown, worker, blocks: queue.whenFull === 'block' };
+  const { shutdown, worker, queue, spool } = parseOptions(streamOptions, options);
+  const gathers = spool?.durability !== 'sync';
+  if (worker && !gathers) refuseSync();
+  return { ...split(options), shutdown, worker, gathers, blocks: queue.whenFull === 'block' };
 }
 
 /** pino does not wait for a stream: it would collect the records in the application's memory, hundreds of megabytes,
@@ -110,7 +115,16 @@ export function refuseBlock(): never {
   );
 }
 
+/** A thread gets a line after the log call has returned, and can promise nothing before. */
+function refuseSync(): never {
+  throw new SpillwayError(
+    'SPILLWAY_OPTIONS_INVALID',
+    "Expected `spool.durability` to be 'spill' | 'hybrid' | 'journal' in a worker, got 'sync' (string): a worker gets " +
+      'a line after the log call has returned. With `pino(spillway({ … }))` it works',
+  );
+}
+
 function split(all: Record<string, unknown>): Plan {
   const { to, shutdown: _, worker: __, ...pipeline } = all;
-  return { to: to as TransportTarget, shutdown: 'manual', worker: false, blocks: false, pipeline };
+  return { to: to as TransportTarget, shutdown: 'manual', worker: false, gathers: true, blocks: false, pipeline };
 }

@@ -11,7 +11,7 @@ import { attempt, call, codeOf, type Steps } from './file-system.js';
 import { frameSize, frameTypes } from './frame.js';
 import { isFull } from './health.js';
 import { footerBytes } from './marker.js';
-import { fits, type PreparedFrame, prepare } from './prepare.js';
+import { fits, type PreparedFrame, prepare, Workbench } from './prepare.js';
 import type { Quota } from './quota.js';
 import type { Receipt, Segment, Unit } from './segment.js';
 import { type SegmentKind, segmentHeaderBytes } from './segment-header.js';
@@ -42,6 +42,7 @@ export class Appender {
   readonly #core: Core;
   readonly #quota: Quota;
   readonly #codec: number;
+  readonly #bench = new Workbench();
   readonly #waiting: Request[] = [];
   readonly #pending = new Set<Request>();
   #running = false;
@@ -112,7 +113,7 @@ export class Appender {
     let units: Unit[] | undefined;
     try {
       const frames: PreparedFrame[] = [];
-      for (const { batch } of group) frames.push(yield* prepare(batch, frameTypes.batch, this.#codec));
+      for (const { batch } of group) frames.push(yield* prepare(batch, frameTypes.batch, this.#codec, this.#bench));
       units = yield* this.write(frames, lane, 'spill');
     } catch (error) {
       this.#core.failed(error);

@@ -19,14 +19,19 @@ interface Method {
 }
 
 const { constants } = zlib;
+
+/** Room for a whole result, so that it is not put together from pieces of 16 KiB: logs shrink to less than a quarter. */
+const deflated = (source: Bytes) => ({ chunkSize: Math.max(16_384, source.length >> 2) });
+const inflated = (most: number) => ({ maxOutputLength: most, chunkSize: Math.max(64, most) });
 const gzip: Method = {
-  deflate: (source) => zlib.gzipSync(source, { level: 1 }),
-  deflateLater: (source, done) => zlib.gzip(source, { level: 1 }, done),
-  inflate: (source, most) => zlib.gunzipSync(source, { maxOutputLength: most }),
-  inflateLater: (source, most, done) => zlib.gunzip(source, { maxOutputLength: most }, done),
+  deflate: (source) => zlib.gzipSync(source, { level: 1, ...deflated(source) }),
+  deflateLater: (source, done) => zlib.gzip(source, { level: 1, ...deflated(source) }, done),
+  inflate: (source, most) => zlib.gunzipSync(source, inflated(most)),
+  inflateLater: (source, most, done) => zlib.gunzip(source, inflated(most), done),
 };
 
 const brotliParams = (source: Bytes) => ({
+  ...deflated(source),
   params: {
     [constants.BROTLI_PARAM_QUALITY]: 1,
     [constants.BROTLI_PARAM_MODE]: constants.BROTLI_MODE_TEXT,
@@ -36,8 +41,8 @@ const brotliParams = (source: Bytes) => ({
 const brotli: Method = {
   deflate: (source) => zlib.brotliCompressSync(source, brotliParams(source)),
   deflateLater: (source, done) => zlib.brotliCompress(source, brotliParams(source), done),
-  inflate: (source, most) => zlib.brotliDecompressSync(source, { maxOutputLength: most }),
-  inflateLater: (source, most, done) => zlib.brotliDecompress(source, { maxOutputLength: most }, done),
+  inflate: (source, most) => zlib.brotliDecompressSync(source, inflated(most)),
+  inflateLater: (source, most, done) => zlib.brotliDecompress(source, inflated(most), done),
 };
 
 /** The part of newer Node versions that this uses. */
@@ -53,12 +58,12 @@ function zstdMethod(): Method | undefined {
   const host = zlib as unknown as ZstdModule;
   const compress = host.zstdCompressSync;
   if (!compress) return undefined;
-  const options = { params: { [host.constants.ZSTD_c_compressionLevel!]: 1 } };
+  const params = { [host.constants.ZSTD_c_compressionLevel!]: 1 };
   return {
-    deflate: (source) => compress(source, options),
-    deflateLater: (source, done) => host.zstdCompress(source, options, done),
-    inflate: (source, most) => host.zstdDecompressSync(source, { maxOutputLength: most }),
-    inflateLater: (source, most, done) => host.zstdDecompress(source, { maxOutputLength: most }, done),
+    deflate: (source) => compress(source, { params, ...deflated(source) }),
+    deflateLater: (source, done) => host.zstdCompress(source, { params, ...deflated(source) }, done),
+    inflate: (source, most) => host.zstdDecompressSync(source, inflated(most)),
+    inflateLater: (source, most, done) => host.zstdDecompress(source, inflated(most), done),
   };
 }
 

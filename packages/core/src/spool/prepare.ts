@@ -37,14 +37,33 @@ export function prepareNow(batch: Batch, type: FrameType): PreparedFrame {
   return frameOf(batch, type, codecs.none, [encodeColumns(batch), batch.bytes]);
 }
 
+/** Memory in which payloads are put together to be compressed, one after the other. Grows to the largest so far. */
+export class Workbench {
+  #bytes = Buffer.allocUnsafe(0);
+
+  /** Both as one, valid until the next call. */
+  join(head: Buffer, tail: Buffer): Buffer {
+    const size = head.length + tail.length;
+    if (size > this.#bytes.length) this.#bytes = Buffer.allocUnsafeSlow(size + (size >> 3));
+    head.copy(this.#bytes);
+    tail.copy(this.#bytes, head.length);
+    return this.#bytes.subarray(0, size);
+  }
+}
+
 /** A batch to be written when its turn comes. */
-export function* prepare(batch: Batch, type: FrameType, codec: number): Steps<PreparedFrame> {
+export function* prepare(
+  batch: Batch,
+  type: FrameType,
+  codec: number,
+  bench: Workbench = new Workbench(),
+): Steps<PreparedFrame> {
   const columns = encodeColumns(batch);
   if (codec === codecs.none) return frameOf(batch, type, codec, [Buffer.from(columns), batch.bytes]);
-  const raw = Buffer.concat([columns, batch.bytes]);
+  const raw = bench.join(columns, batch.bytes);
   const small = yield* compress(codec, raw);
   // Bytes that do not shrink are kept as they are.
-  if (small.length >= raw.length) return frameOf(batch, type, codecs.none, [raw]);
+  if (small.length >= raw.length) return frameOf(batch, type, codecs.none, [Buffer.from(raw)]);
   return { ...frameOf(batch, type, codec, [small]), rawLength: raw.length };
 }
 
