@@ -3,8 +3,9 @@
 // before the logger's own where a line has none of that name, and the name of the message becomes `message` in its place.
 
 import type { Batch } from '@spillway/core';
+import { KnownMembers } from './encode/known-members.js';
 import { LineWriter } from './encode/line-writer.js';
-import { memberValues, recordsWith, writeMembers } from './encode/members.js';
+import { writeMembers } from './encode/members.js';
 import { levelName } from './encode/severity.js';
 import { plainMs, writeDecimal } from './encode/time.js';
 
@@ -47,44 +48,40 @@ export function datadogOverhead({ constants, idField }: DatadogForm): number {
 export function datadogEncoder(form: DatadogForm): (batch: Batch) => Buffer {
   const { messageField, idField } = form;
   const overhead = datadogOverhead(form);
-  const constants = Object.entries(form.constants).map(([name, value]) => ({ name, bytes: member(name, value) }));
+  const constants = Object.entries(form.constants).map((pair) => member(...pair));
   const idHead = idField === undefined ? undefined : member(idField, '').subarray(0, -1);
   const nameBytes = Buffer.byteLength(messageField);
   const heads = statusHeads();
+  const known = new KnownMembers([messageField, 'message', 'timestamp', 'status', ...Object.keys(form.constants)]);
   return (batch) => {
     const { bytes, offsets, times, levels, count } = batch;
-    // Flags of the lines that have a member already; mostly there is none, which one search tells.
-    const given = constants.map(({ name }) => recordsWith(batch, name));
-    const [dated, rated, told] = ['timestamp', 'status', 'message'].map((name) => recordsWith(batch, name));
-    const values = messageField === 'message' ? undefined : memberValues(batch, messageField);
     writer.start(batch, overhead);
     writer.byte(openList);
     for (let i = 0; i < count; i++) {
+      const from = offsets[i]!;
+      const to = offsets[i + 1]! - 1;
+      const values = known.read(bytes, from, to);
       const first = writer.length;
       writer.byte(open);
-      for (const [c, constant] of constants.entries()) if (!given[c]?.[i]) follow(first, constant.bytes);
-      if (!dated?.[i]) {
+      for (let c = 0; c < constants.length; c++) if (values[4 + c] === 0) follow(first, constants[c]!);
+      if (values[2] === 0) {
         follow(first, timestampHead);
         writeDecimal(writer, plainMs(times[i]!));
       }
-      const head = rated?.[i] ? undefined : heads.get(levelName(levels[i]!));
+      const head = values[3] === 0 ? heads.get(levelName(levels[i]!)) : undefined;
       if (head) follow(first, head);
       if (idHead) {
         follow(first, idHead);
         writer.text(batch.recordId(i));
         writer.byte(quote);
       }
-      const value = values?.[i] ?? 0;
-      if (!told?.[i] && value === 0) follow(first, noMessage);
-      const from = offsets[i]!;
-      const to = offsets[i + 1]! - 1;
-      if (told?.[i] || value === 0) writeRest(first, bytes, from, to);
-      else {
-        const name = nameEnd(bytes, value) - nameBytes;
+      if (values[0] === 0 && values[1] === 0) follow(first, noMessage);
+      if (values[0] !== 0 && values[1] === 0) {
+        const name = nameEnd(bytes, values[0]!) - nameBytes;
         writeRest(first, bytes, from, name);
         writer.bytes(message);
         writer.lines(name + nameBytes, to);
-      }
+      } else writeRest(first, bytes, from, to);
       writer.byte(comma);
     }
     // In the place of the last comma.
@@ -92,6 +89,11 @@ export function datadogEncoder(form: DatadogForm): (batch: Batch) => Buffer {
     writer.byte(closeList);
     return writer.finish();
   };
+}
+
+/** Takes back the memory of a body that nobody reads any more. */
+export function recycleLogs(body: Buffer): void {
+  writer.reclaim(body);
 }
 
 function member(name: string, value: string): Buffer {
