@@ -19,6 +19,8 @@ const message = (test) =>
     });
   });
 
+// Whoever started it is gone: so is the reason for it.
+process.on('disconnect', () => process.exit(1));
 const ordered = message((value) => value.name !== undefined);
 const delivered = message((value) => value === 'delivered');
 process.send({ event: 'started' });

@@ -20,7 +20,15 @@ export function machine() {
 
 /** One line about a machine. */
 export function machineLine({ cpus, cpu, memoryGb, node, os, load, date }) {
-  return `Node ${node}, ${cpus} × ${cpu}, ${memoryGb} GB, ${os}, load ${load} before the run, ${date}.`;
+  const line = `Node ${node}, ${cpus} × ${cpu}, ${memoryGb} GB, ${os}, load ${load} before the run, ${date}.`;
+  return isBusy({ load, cpus })
+    ? `${line} **The machine was busy with other work: run it again on a quiet one.**`
+    : line;
+}
+
+/** Whether others kept it from being measured well. */
+export function isBusy({ load, cpus }) {
+  return load > cpus / 2;
 }
 
 function versionOf(name) {

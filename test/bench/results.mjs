@@ -7,9 +7,11 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 export function save(path, parts) {
   const all = existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : {};
   for (const [key, value] of Object.entries(parts)) all[key] = { ...all[key], ...value };
-  writeFileSync(path, `${JSON.stringify(all, rounded, 1)}\n`);
+  writeFileSync(path, `${JSON.stringify(all, rounded, 2)}\n`);
 }
 
 function rounded(_key, value) {
-  return typeof value === 'number' && Number.isFinite(value) ? Number(value.toPrecision(5)) : value;
+  return typeof value === 'number' && !Number.isInteger(value) && Number.isFinite(value)
+    ? Number(value.toPrecision(5))
+    : value;
 }
