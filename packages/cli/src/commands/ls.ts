@@ -77,6 +77,7 @@ export function ownerWords({ state, why, silentMs, provenInMs, pid, hostname }: 
     heartBeats: `its heart beat ${duration(silentMs)} ago`,
     notSilentLongEnough: `silent for ${duration(silentMs)}, proven dead in ${duration(provenInMs ?? 0)}`,
     beaconUnknown: 'its beacon says nothing',
+    otherUser: "another user's: work as that user",
   };
   const who = pid === undefined ? '' : `, pid ${pid} on ${plain(hostname ?? '?')}`;
   return `${state === 'unproven' ? 'perhaps dead' : state} (${reasons[why]}${who})`;

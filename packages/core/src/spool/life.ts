@@ -18,6 +18,8 @@ export interface Signs {
   readonly silentMs: number;
   /** Its last beat said that the owner leaves. */
   readonly stopped: boolean;
+  /** The directory is another user's: it is never adopted, because others could have planted it. */
+  readonly otherUser: boolean;
 }
 
 /** What is known about an owner. */
@@ -25,19 +27,20 @@ export interface Life {
   /** `unproven` may be dead, and is not touched. */
   readonly state: 'alive' | 'dead' | 'unproven';
   /** The mark that decided. */
-  readonly why: 'beaconLit' | 'left' | 'silent' | 'heartBeats' | 'notSilentLongEnough' | 'beaconUnknown';
+  readonly why: 'beaconLit' | 'left' | 'silent' | 'heartBeats' | 'notSilentLongEnough' | 'beaconUnknown' | 'otherUser';
   /** Silence that is still missing as proof, in ms; unset where time alone will not bring it. */
   readonly provenInMs?: number;
 }
 
 /** Judges an owner by its marks, seen from a process. */
-export function judge({ owner, beacon, silentMs, stopped }: Signs, identity: Identity): Life {
+export function judge({ owner, beacon, silentMs, stopped, otherUser }: Signs, identity: Identity): Life {
   if (beacon === 'lit') return { state: 'alive', why: 'beaconLit' };
+  if (otherUser) return { state: 'unproven', why: 'otherUser' };
   if (stopped) return { state: 'dead', why: 'left' };
   const sameBoot = owner !== undefined && owner.bootId !== '' && owner.bootId === identity.bootId;
   const told = sameBoot && owner.beacon;
   if (told && beacon === 'unknown') return { state: 'unproven', why: 'beaconUnknown' };
-  const rebooted = owner?.hostname === identity.hostname && !sameBoot;
+  const rebooted = owner?.hostname === identity.hostname && owner.bootId !== identity.bootId;
   const soon = told ? beacon === 'dark' : rebooted;
   const needed = soon ? silence.silentMs : silence.foreignSilentMs;
   if (silentMs >= needed) return { state: 'dead', why: 'silent' };

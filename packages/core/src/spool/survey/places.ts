@@ -13,6 +13,8 @@ export const deadLettersName = 'dead-letters';
 export const queuePattern = /^q-([0-9a-f]{32})$/;
 export const hiddenPattern = /^\.[nt]-([0-9a-f]{32})$/;
 
+const folderPattern = /-[0-9a-f]{8}$/;
+
 /** A destination's folder, or the part of it that was named. */
 export interface Place {
   readonly folder: string;
@@ -44,6 +46,8 @@ export function* placesAt(path: string): Steps<Place[]> {
 
 function* search(path: string, depth: number, places: Place[]): Steps<void> {
   const names = yield* namesIn(path);
+  // A folder that looks empty because it may not be read must not be taken for one.
+  if (names.length === 0 && folderPattern.test(basename(path))) yield* call('list', path);
   if (names.some((name) => queuePattern.test(name) || hiddenPattern.test(name) || name === deadLettersName)) {
     places.push({ folder: path });
     return;

@@ -92,7 +92,7 @@ class Survey {
   }
 
   *#queue(path: string, adopter?: { id: string; owner: OwnerSurvey }): Steps<void> {
-    if ((yield* namesIn(path)).length === 0) return;
+    if ((yield* namesIn(path)).length === 0 && !(yield* isOthers(path))) return;
     const id = queuePattern.exec(path.slice(path.lastIndexOf('/') + 1))![1]!;
     const owner = adopter?.owner ?? (yield* this.#owner(path));
     const segments: SegmentSurvey[] = [];
@@ -126,7 +126,10 @@ class Survey {
     const beat = yield* lastBeat(path);
     const beacon = yield* call('look', `${path}/${beaconName}`);
     const silentMs = Math.max(0, Date.now() - beat.at);
-    const life = judge({ owner, beacon, silentMs, stopped: beat.stopped }, processIdentity());
+    const life = judge(
+      { owner, beacon, silentMs, stopped: beat.stopped, otherUser: yield* isOthers(path) },
+      processIdentity(),
+    );
     return {
       ...life,
       silentMs,
@@ -148,6 +151,16 @@ function* readOwner(path: string): Steps<Owner | undefined> {
     return valid ? (owner as Owner) : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** Whether a directory belongs to another user. */
+function* isOthers(path: string): Steps<boolean> {
+  try {
+    const { kind, uid } = yield* call('stat', path);
+    return kind === 'directory' && process.getuid !== undefined && uid !== process.getuid();
+  } catch {
+    return false;
   }
 }
 
