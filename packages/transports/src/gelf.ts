@@ -149,7 +149,8 @@ function overHttp(form: Form): AnyTransport {
 function overUdp(form: Form, address: Extract<StreamAddress, { host: string }>): AnyTransport {
   const { url, chunkBytes, confirmMs, maxConnectionAgeMs } = form;
   const encode = gelfEncoder(form, undefined);
-  const limits = limitsOf(form, { maxBytes: maxStreamBytes, maxRecords: 50_000 });
+  // Each is a datagram at least, compressed alone: more at once would only be lost together.
+  const limits = limitsOf(form, { maxBytes: maxStreamBytes, maxRecords: 2000 });
   const transport = datagramTransport({
     ...common,
     url,
