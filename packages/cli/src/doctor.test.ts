@@ -1,7 +1,8 @@
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { batchOf } from '@spillway/testing';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { Finding, Wanted } from './doctor/finding.js';
 import { checkHost } from './doctor/host.js';
 import { supportedNode } from './doctor/node-version.js';
@@ -12,11 +13,13 @@ let ground: Ground;
 let directory: string;
 beforeEach(() => {
   ground = new Ground();
-  // Not below the directory for temporary files, which is a finding of its own.
-  directory = mkdtempSync(resolve('node_modules/.spillway-doctor-'));
+  directory = mkdtempSync(join(tmpdir(), 'spillway-doctor-'));
+  // To lie in the directory for temporary files is a finding of its own, wherever these tests run.
+  vi.stubEnv('TMPDIR', ground.directory);
 });
 afterEach(async () => {
   await ground.clear();
+  vi.unstubAllEnvs();
   rmSync(directory, { recursive: true, force: true });
 });
 
