@@ -1,12 +1,11 @@
 // The clickhouse transport on ClickHouse's engine.
 
 import { readFile } from 'node:fs/promises';
-import { systemRuntime } from '@spillway/core';
-import { batchOf, sendSettings } from '@spillway/testing';
+import { batchOf } from '@spillway/testing';
 import { type ClickhouseOptions, clickhouse } from '@spillway/transports';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import * as servers from '../servers/index.js';
-import { deliverThroughTrouble, expectComplete, numbered } from './delivery.js';
+import { deliverThroughTrouble, expectComplete, numbered, verdictOf } from './delivery.js';
 
 const password = 'hunter2';
 const basicAuth = { username: 'default', password };
@@ -94,9 +93,5 @@ async function sendOnce(
   batch: ReturnType<typeof batchOf>,
   compression: 'auto' | 'gzip' | 'deflate' | 'none' = 'auto',
 ) {
-  const transport = clickhouse({ url: server.url, basicAuth, ...options });
-  const sender = transport.open(systemRuntime, { ...sendSettings, compression });
-  const reply = await sender.send(transport.encode(batch), AbortSignal.timeout(20_000));
-  await sender.close();
-  return transport.classify(reply, batch);
+  return verdictOf(clickhouse({ url: server.url, basicAuth, ...options }), batch, { compression });
 }

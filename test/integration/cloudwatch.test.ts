@@ -1,13 +1,13 @@
 // The cloudwatch transport on moto's CloudWatch Logs, and its requests as the service model of AWS has them.
 
 import { join } from 'node:path';
-import { type HttpWire, imbalance, pipeline, systemRuntime } from '@spillway/core';
-import { batchOf, logBatch, recordingServer, sendSettings } from '@spillway/testing';
+import { type HttpWire, imbalance, pipeline } from '@spillway/core';
+import { batchOf, logBatch, recordingServer } from '@spillway/testing';
 import { type CloudwatchOptions, cloudwatch } from '@spillway/transports';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import * as servers from '../servers/index.js';
-import { numbered } from './delivery.js';
+import { numbered, verdictOf } from './delivery.js';
 import { readModel, violations } from './service-model.js';
 
 const credentials = { accessKeyId: 'AKID', secretAccessKey: 'hunter2' };
@@ -27,11 +27,7 @@ async function numbersIn(logGroup: string): Promise<number[]> {
 }
 
 async function sendOnce(options: Partial<CloudwatchOptions> & { logGroup: string }, batch: ReturnType<typeof batchOf>) {
-  const transport = place(options);
-  const sender = transport.open(systemRuntime, sendSettings);
-  const reply = await sender.send(transport.encode(batch), AbortSignal.timeout(20_000));
-  await sender.close();
-  return transport.classify(reply, batch);
+  return verdictOf(place(options), batch);
 }
 
 it('loses nothing through an outage, lost answers and a restart', async () => {

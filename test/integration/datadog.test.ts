@@ -1,12 +1,8 @@
-// The datadog transport on VictoriaLogs, which takes what Datadog's intake takes, if all values are text. Datadog itself
-// exists as a service only.
-
-import { systemRuntime } from '@spillway/core';
-import { batchOf, sendSettings } from '@spillway/testing';
+import { batchOf } from '@spillway/testing';
 import { type DatadogOptions, datadog } from '@spillway/transports';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import * as servers from '../servers/index.js';
-import { deliverThroughTrouble, expectComplete } from './delivery.js';
+import { deliverThroughTrouble, expectComplete, verdictOf } from './delivery.js';
 
 let server: Awaited<ReturnType<typeof servers.victorialogs.start>>;
 beforeAll(async () => {
@@ -39,11 +35,8 @@ it.each(['auto', 'gzip', 'deflate', 'none'] as const)('reads logs as they are, c
   const lines = Array.from({ length: 20 }, (_, i) => `{"n":"${i}","url":"/a?b=\\"c\\"","msg":"grüße ${i} 🌍"}`);
   const times = lines.map((_, i) => Date.now() + i);
   const transport = datadog({ ...options(), service: 'shop', hostname: 'web-1', tags: { app, env: 'test' } });
-  const sender = transport.open(systemRuntime, { ...sendSettings, compression });
   const batch = batchOf(lines, { times, levels: lines.map((_, i) => 10 + 10 * (i % 6)) });
-  const reply = await sender.send(transport.encode(batch), AbortSignal.timeout(20_000));
-  await sender.close();
-  expect(transport.classify(reply, batch)).toEqual({ outcome: 'ack' });
+  expect(await verdictOf(transport, batch, { compression })).toEqual({ outcome: 'ack' });
   const rows = await servers.until(
     async () => {
       const found = await server.query(`app:=${app} | sort by (_time)`);

@@ -2,7 +2,18 @@
 // In: a transport, its real server, a way to read back the numbers that records carry. Out: what was lost, what came
 // twice, and the pipeline's own account of it, which has to agree.
 
-import { type AnyTransport, imbalance, type PipelineInput, pipeline, type Stats } from '@spillway/core';
+import {
+  type AnyTransport,
+  type Batch,
+  imbalance,
+  type PipelineInput,
+  pipeline,
+  type SendSettings,
+  type Stats,
+  systemRuntime,
+  type Verdict,
+} from '@spillway/core';
+import { sendSettings } from '@spillway/testing';
 import { expect } from 'vitest';
 import { type RunningServer, until } from '../servers/index.js';
 
@@ -107,6 +118,35 @@ export function expectComplete({ stats, written, found }: Delivered): void {
   expect(stats.acked.records).toBe(written);
   expect(stats.rejected.records).toBe(1);
   expect(stats.dropped.records).toBe(0);
+}
+
+/** For destinations without a key: what had no answer when the receiver ended may be there twice, no more. */
+export function expectFewTwice({ earlyDuplicates, duplicates }: Delivered): void {
+  expect(earlyDuplicates).toBe(0);
+  expect(duplicates).toBeLessThanOrEqual(8 * 500);
+}
+
+/** Settings with which an outage is noticed, and over, soon. */
+export const impatient: PipelineInput = {
+  batch: { lingerMs: 20 },
+  retry: { attempts: 3, minMs: 50, maxMs: 200 },
+  breaker: { failures: 3, cooldownMs: 200, probeMs: 200 },
+  send: { timeoutMs: 2000 },
+  warnings: 'off',
+};
+
+/** What a destination says to one batch, sent once and without a pipeline. */
+export async function verdictOf(
+  transport: AnyTransport,
+  batch: Batch,
+  { timeoutMs = 20_000, ...settings }: Partial<SendSettings> & { timeoutMs?: number } = {},
+): Promise<Verdict> {
+  const sender = transport.open(systemRuntime, { ...sendSettings, ...settings });
+  try {
+    return transport.classify(await sender.send(transport.encode(batch), AbortSignal.timeout(timeoutMs)), batch);
+  } finally {
+    await sender.close();
+  }
 }
 
 async function settled(logs: ReturnType<typeof pipeline>): Promise<void> {

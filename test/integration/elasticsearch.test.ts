@@ -1,11 +1,8 @@
-// The elasticsearch transport on a real OpenSearch, and on VictoriaLogs, which speaks the same protocol in its own way.
-
-import { systemRuntime } from '@spillway/core';
-import { batchOf, sendSettings } from '@spillway/testing';
+import { batchOf } from '@spillway/testing';
 import { type ElasticsearchOptions, elasticsearch } from '@spillway/transports';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as servers from '../servers/index.js';
-import { deliverThroughTrouble, expectComplete, numbered } from './delivery.js';
+import { deliverThroughTrouble, expectComplete, numbered, verdictOf } from './delivery.js';
 
 describe('OpenSearch', () => {
   let server: Awaited<ReturnType<typeof servers.opensearch.start>>;
@@ -153,9 +150,5 @@ async function sendOnce(
   batch: ReturnType<typeof batchOf>,
   compression: 'auto' | 'gzip' | 'none' = 'auto',
 ) {
-  const transport = elasticsearch(options);
-  const sender = transport.open(systemRuntime, { ...sendSettings, compression });
-  const reply = await sender.send(transport.encode(batch), AbortSignal.timeout(30_000));
-  await sender.close();
-  return transport.classify(reply, batch);
+  return verdictOf(elasticsearch(options), batch, { compression, timeoutMs: 30_000 });
 }

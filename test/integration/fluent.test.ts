@@ -1,11 +1,11 @@
 // The fluent transport on real receivers: the Fluent project's own server, and the OpenTelemetry Collector.
 
-import { type PipelineInput, pipeline, type SendSettings, systemRuntime } from '@spillway/core';
-import { batchOf, sendSettings } from '@spillway/testing';
+import { pipeline, type SendSettings } from '@spillway/core';
+import { batchOf } from '@spillway/testing';
 import { type FluentOptions, fluent } from '@spillway/transports';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as servers from '../servers/index.js';
-import { type Delivered, deliverThroughTrouble, expectComplete, numbered } from './delivery.js';
+import { deliverThroughTrouble, expectComplete, expectFewTwice, impatient, numbered, verdictOf } from './delivery.js';
 
 type FluentServer = Awaited<ReturnType<typeof servers.fluent.start>>;
 type Otelcol = Awaited<ReturnType<typeof servers.otelcol.start>>;
@@ -149,25 +149,6 @@ describe('the OpenTelemetry Collector', () => {
   });
 });
 
-/** Receivers do not compare chunks: what had no acknowledgement when they ended may be there twice, no more. */
-function expectFewTwice({ earlyDuplicates, duplicates }: Delivered): void {
-  expect(earlyDuplicates).toBe(0);
-  expect(duplicates).toBeLessThanOrEqual(8 * 500);
-}
-
-const impatient: PipelineInput = {
-  batch: { lingerMs: 20 },
-  retry: { attempts: 3, minMs: 50, maxMs: 200 },
-  breaker: { failures: 3, cooldownMs: 200, probeMs: 200 },
-  send: { timeoutMs: 2000 },
-  warnings: 'off',
-};
-
 async function sendOnce(options: FluentOptions, lines: readonly string[], settings: Partial<SendSettings>) {
-  const transport = fluent(options);
-  const sender = transport.open(systemRuntime, { ...sendSettings, ...settings });
-  const batch = batchOf(lines, { writer: 'direct' });
-  const reply = await sender.send(transport.encode(batch), AbortSignal.timeout(20_000));
-  await sender.close();
-  return transport.classify(reply, batch);
+  return verdictOf(fluent(options), batchOf(lines, { writer: 'direct' }), settings);
 }

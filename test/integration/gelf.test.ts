@@ -1,11 +1,11 @@
 // The gelf transport on Graylog's own GELF classes, over everything that its inputs listen on.
 
-import { type PipelineInput, pipeline, systemRuntime, type Verdict } from '@spillway/core';
-import { batchOf, sendSettings } from '@spillway/testing';
+import { pipeline, type Verdict } from '@spillway/core';
+import { batchOf } from '@spillway/testing';
 import { type GelfOptions, gelf } from '@spillway/transports';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as servers from '../servers/index.js';
-import { deliverThroughTrouble, expectComplete, numbered } from './delivery.js';
+import { deliverThroughTrouble, expectComplete, impatient, numbered, verdictOf } from './delivery.js';
 
 describe("Graylog's GELF inputs", () => {
   let server: Awaited<ReturnType<typeof servers.graylog.start>>;
@@ -138,19 +138,6 @@ describe("Graylog's GELF inputs", () => {
   });
 });
 
-const impatient: PipelineInput = {
-  batch: { lingerMs: 20 },
-  retry: { attempts: 3, minMs: 50, maxMs: 200 },
-  breaker: { failures: 3, cooldownMs: 200, probeMs: 200 },
-  send: { timeoutMs: 2000 },
-  warnings: 'off',
-};
-
 async function sendOnce(options: GelfOptions, lines: readonly string[]): Promise<Verdict> {
-  const transport = gelf(options);
-  const sender = transport.open(systemRuntime, sendSettings);
-  const batch = batchOf(lines, { writer: 'direct' });
-  const reply = await sender.send(transport.encode(batch), AbortSignal.timeout(20_000));
-  await sender.close();
-  return transport.classify(reply, batch);
+  return verdictOf(gelf(options), batchOf(lines, { writer: 'direct' }));
 }

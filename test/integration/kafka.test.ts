@@ -6,7 +6,7 @@ import { batchOf, sendSettings } from '@spillway/testing';
 import { type KafkaOptions, kafka } from '@spillway/transports';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as servers from '../servers/index.js';
-import { deliverThroughTrouble, expectComplete, numbered } from './delivery.js';
+import { deliverThroughTrouble, expectComplete, numbered, verdictOf } from './delivery.js';
 
 type Running = Awaited<ReturnType<typeof servers.kafka.start>>;
 const numberOf = (value: string | null) => (JSON.parse(value ?? '') as { n: number }).n;
@@ -189,13 +189,5 @@ async function sendOnce(
   batch: ReturnType<typeof batchOf>,
   compression: 'auto' | 'none' | 'gzip' = 'auto',
 ): Promise<Verdict> {
-  const transport = kafka({ brokers, ...options });
-  const sender = transport.open(systemRuntime, { ...sendSettings, compression });
-  try {
-    return transport.classify(await sender.send(transport.encode(batch), AbortSignal.timeout(30_000)), batch);
-  } catch (error) {
-    return classifyFailure(error);
-  } finally {
-    await sender.close();
-  }
+  return verdictOf(kafka({ brokers, ...options }), batch, { compression, timeoutMs: 30_000 }).catch(classifyFailure);
 }

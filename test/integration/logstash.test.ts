@@ -1,11 +1,11 @@
 // The logstash transport on receivers of the same two shapes: lines over TCP and TLS, JSON arrays over HTTP. They are the
 // OpenTelemetry Collector's; Logstash itself cannot be had where these tests run.
 
-import { type PipelineInput, pipeline } from '@spillway/core';
+import { pipeline } from '@spillway/core';
 import { type LogstashOptions, logstash } from '@spillway/transports';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as servers from '../servers/index.js';
-import { deliverThroughTrouble, expectComplete, numbered } from './delivery.js';
+import { deliverThroughTrouble, expectComplete, impatient, numbered } from './delivery.js';
 
 type Event = Readonly<Record<string, unknown>>;
 
@@ -87,11 +87,3 @@ describe('the OpenTelemetry Collector', () => {
     await servers.until(() => numbers().size === 500, { what: '500 events' });
   });
 });
-
-const impatient: PipelineInput = {
-  batch: { lingerMs: 20 },
-  retry: { attempts: 3, minMs: 50, maxMs: 200 },
-  breaker: { failures: 3, cooldownMs: 200, probeMs: 200 },
-  send: { timeoutMs: 2000 },
-  warnings: 'off',
-};

@@ -1,11 +1,8 @@
-// The loki transport on a real Loki.
-
-import { systemRuntime } from '@spillway/core';
-import { batchOf, sendSettings } from '@spillway/testing';
+import { batchOf } from '@spillway/testing';
 import { type LokiOptions, loki } from '@spillway/transports';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as servers from '../servers/index.js';
-import { deliverThroughTrouble, expectComplete, numbered } from './delivery.js';
+import { deliverThroughTrouble, expectComplete, numbered, verdictOf } from './delivery.js';
 
 type Running = Awaited<ReturnType<typeof servers.loki.start>>;
 
@@ -131,10 +128,5 @@ describe('a strict Loki', () => {
 });
 
 async function sendOnce(url: string, options: Partial<LokiOptions>, lines: readonly string[]) {
-  const transport = loki({ url, ...options });
-  const sender = transport.open(systemRuntime, sendSettings);
-  const batch = batchOf(lines, { writer: 'direct' });
-  const reply = await sender.send(transport.encode(batch), AbortSignal.timeout(20_000));
-  await sender.close();
-  return transport.classify(reply, batch);
+  return verdictOf(loki({ url, ...options }), batchOf(lines, { writer: 'direct' }));
 }

@@ -1,11 +1,8 @@
-// The otlp transport on a real OpenTelemetry Collector, and on VictoriaLogs and Loki, which take the same protocol.
-
-import { systemRuntime } from '@spillway/core';
-import { batchOf, sendSettings } from '@spillway/testing';
+import { batchOf } from '@spillway/testing';
 import { type OtlpOptions, otlp } from '@spillway/transports';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as servers from '../servers/index.js';
-import { deliverThroughTrouble, expectComplete, numbered } from './delivery.js';
+import { deliverThroughTrouble, expectComplete, numbered, verdictOf } from './delivery.js';
 
 const encodings = ['protobuf', 'json'] as const;
 const traced = { trace_id: '0af7651916cd43dd8448eb211c80319c', span_id: 'b7ad6b7169203331', trace_flags: '01' };
@@ -232,10 +229,8 @@ describe('Loki', () => {
 });
 
 async function sendOnce(options: OtlpOptions, lines: readonly string[]) {
-  const transport = otlp({ ...options, environment: false });
-  const sender = transport.open(systemRuntime, sendSettings);
-  const batch = batchOf(lines, { writer: 'direct', nanos: lines.map(() => 0) });
-  const reply = await sender.send(transport.encode(batch), AbortSignal.timeout(20_000));
-  await sender.close();
-  return transport.classify(reply, batch);
+  return verdictOf(
+    otlp({ ...options, environment: false }),
+    batchOf(lines, { writer: 'direct', nanos: lines.map(() => 0) }),
+  );
 }

@@ -2,12 +2,12 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { classifyFailure, pipeline, systemRuntime, type Verdict } from '@spillway/core';
-import { batchOf, sendSettings } from '@spillway/testing';
+import { classifyFailure, pipeline, type Verdict } from '@spillway/core';
+import { batchOf } from '@spillway/testing';
 import { type RedisOptions, redis } from '@spillway/transports';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import * as servers from '../servers/index.js';
-import { deliverThroughTrouble, expectComplete, numbered } from './delivery.js';
+import { deliverThroughTrouble, expectComplete, numbered, verdictOf } from './delivery.js';
 
 let server: Awaited<ReturnType<typeof servers.redis.start>>;
 beforeAll(async () => {
@@ -158,13 +158,5 @@ it('waits while memory is full, and while it is not the primary, and loses nothi
 });
 
 async function sendOnce(options: RedisOptions, batch: ReturnType<typeof batchOf>): Promise<Verdict> {
-  const logs = redis(options);
-  const sender = logs.open(systemRuntime, sendSettings);
-  try {
-    return logs.classify(await sender.send(logs.encode(batch), AbortSignal.timeout(20_000)), batch);
-  } catch (error) {
-    return classifyFailure(error);
-  } finally {
-    await sender.close();
-  }
+  return verdictOf(redis(options), batch).catch(classifyFailure);
 }

@@ -1,12 +1,12 @@
 // The s3 transport on moto's S3.
 
 import zlib from 'node:zlib';
-import { pipeline, systemRuntime } from '@spillway/core';
-import { batchOf, sendSettings } from '@spillway/testing';
+import { pipeline } from '@spillway/core';
+import { batchOf } from '@spillway/testing';
 import { type S3Options, s3 } from '@spillway/transports';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import * as servers from '../servers/index.js';
-import { numbered } from './delivery.js';
+import { numbered, verdictOf } from './delivery.js';
 
 const credentials = { accessKeyId: 'AKID', secretAccessKey: 'hunter2' };
 let server: Awaited<ReturnType<typeof servers.moto.start>>;
@@ -68,9 +68,5 @@ it('goes on after a restart of the store, and holds what has no bucket', async (
 });
 
 async function sendOnce(options: Partial<S3Options> & { bucket: string }, batch: ReturnType<typeof batchOf>) {
-  const transport = store(options);
-  const sender = transport.open(systemRuntime, sendSettings);
-  const reply = await sender.send(transport.encode(batch), AbortSignal.timeout(20_000));
-  await sender.close();
-  return transport.classify(reply, batch);
+  return verdictOf(store(options), batch);
 }

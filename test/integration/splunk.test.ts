@@ -1,12 +1,12 @@
 // The splunk transport on the OpenTelemetry Collector's receiver, with and without acknowledgement.
 
-import { systemRuntime, type Verdict } from '@spillway/core';
-import { batchOf, sendSettings } from '@spillway/testing';
+import type { Verdict } from '@spillway/core';
+import { batchOf } from '@spillway/testing';
 import { type SplunkOptions, splunk } from '@spillway/transports';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OtlpRecord } from '../servers/index.js';
 import * as servers from '../servers/index.js';
-import { deliverThroughTrouble, expectComplete, numbered } from './delivery.js';
+import { deliverThroughTrouble, expectComplete, numbered, verdictOf } from './delivery.js';
 
 describe('the OpenTelemetry Collector', () => {
   let server: Awaited<ReturnType<typeof servers.otelcol.start>>;
@@ -85,9 +85,5 @@ function memberOf({ body }: OtlpRecord, key: string): unknown {
 }
 
 async function sendOnce(options: SplunkOptions, batch: ReturnType<typeof batchOf>): Promise<Verdict> {
-  const transport = splunk(options);
-  const sender = transport.open(systemRuntime, sendSettings);
-  const reply = await sender.send(transport.encode(batch), AbortSignal.timeout(20_000));
-  await sender.close();
-  return transport.classify(reply, batch);
+  return verdictOf(splunk(options), batch);
 }

@@ -1,11 +1,11 @@
 // The syslog transport on real receivers: rsyslog and syslog-ng, over everything that they listen on.
 
-import { type PipelineInput, pipeline, systemRuntime } from '@spillway/core';
-import { batchOf, sendSettings } from '@spillway/testing';
+import { pipeline } from '@spillway/core';
+import { batchOf } from '@spillway/testing';
 import { type SyslogOptions, syslog } from '@spillway/transports';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as servers from '../servers/index.js';
-import { type Delivered, deliverThroughTrouble, expectComplete, numbered } from './delivery.js';
+import { deliverThroughTrouble, expectComplete, expectFewTwice, impatient, numbered, verdictOf } from './delivery.js';
 
 type Rsyslog = Awaited<ReturnType<typeof servers.rsyslog.start>>;
 type SyslogNg = Awaited<ReturnType<typeof servers.syslogNg.start>>;
@@ -190,30 +190,11 @@ describe('syslog-ng', () => {
   });
 });
 
-/** There is no key, with RELP neither: what had no answer when the receiver ended may be there twice, no more. */
-function expectFewTwice({ earlyDuplicates, duplicates }: Delivered): void {
-  expect(earlyDuplicates).toBe(0);
-  expect(duplicates).toBeLessThanOrEqual(8 * 500);
-}
-
-const impatient: PipelineInput = {
-  batch: { lingerMs: 20 },
-  retry: { attempts: 3, minMs: 50, maxMs: 200 },
-  breaker: { failures: 3, cooldownMs: 200, probeMs: 200 },
-  send: { timeoutMs: 2000 },
-  warnings: 'off',
-};
-
 async function expectNumbers(read: () => number[], count: number): Promise<void> {
   await servers.until(() => new Set(read()).size >= count, { what: `${count} records` });
   expect([...new Set(read())].sort((a, b) => a - b)).toEqual(Array.from({ length: count }, (_, i) => i));
 }
 
 async function sendOnce(options: SyslogOptions, lines: readonly string[]) {
-  const transport = syslog(options);
-  const sender = transport.open(systemRuntime, sendSettings);
-  const batch = batchOf(lines, { writer: 'direct' });
-  const reply = await sender.send(transport.encode(batch), AbortSignal.timeout(20_000));
-  await sender.close();
-  return transport.classify(reply, batch);
+  return verdictOf(syslog(options), batchOf(lines, { writer: 'direct' }));
 }

@@ -1,11 +1,8 @@
-// The victorialogs transport on a real VictoriaLogs.
-
-import { systemRuntime } from '@spillway/core';
-import { batchOf, sendSettings } from '@spillway/testing';
+import { batchOf } from '@spillway/testing';
 import { type VictoriaLogsOptions, victorialogs } from '@spillway/transports';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import * as servers from '../servers/index.js';
-import { deliverThroughTrouble, expectComplete } from './delivery.js';
+import { deliverThroughTrouble, expectComplete, verdictOf } from './delivery.js';
 
 let server: Awaited<ReturnType<typeof servers.victorialogs.start>>;
 beforeAll(async () => {
@@ -77,10 +74,5 @@ async function sendOnce(
   lines: readonly string[],
   compression: 'auto' | 'gzip' | 'none' = 'auto',
 ) {
-  const transport = victorialogs(options);
-  const sender = transport.open(systemRuntime, { ...sendSettings, compression });
-  const batch = batchOf(lines);
-  const reply = await sender.send(transport.encode(batch), AbortSignal.timeout(20_000));
-  await sender.close();
-  expect(transport.classify(reply, batch)).toEqual({ outcome: 'ack' });
+  expect(await verdictOf(victorialogs(options), batchOf(lines), { compression })).toEqual({ outcome: 'ack' });
 }
