@@ -44,13 +44,9 @@ export class RecordWriter extends AnyValueWriter {
     this.space();
     if (this.source[this.at] === open) this.at++;
     else if (this.source[this.at] === comma) this.at++;
-    for (;;) {
-      this.space();
-      if (this.source[this.at] === close) break;
-      if (!this.#field()) return false;
-      this.space();
-      if (this.source[this.at] === comma) this.at++;
-      else if (this.source[this.at] !== close) return false;
+    this.space();
+    while (this.source[this.at] !== close) {
+      if (!this.#field() || !this.separated(close)) return false;
     }
     this.at++;
     this.space();
@@ -135,13 +131,9 @@ export class RecordWriter extends AnyValueWriter {
   /** An error's members are attributes: `exception.type`, `exception.message`, `exception.stacktrace` … */
   #error(): boolean {
     this.at++;
-    for (;;) {
-      this.space();
-      if (this.source[this.at] === close) break;
-      if (!this.#errorMember()) return false;
-      this.space();
-      if (this.source[this.at] === comma) this.at++;
-      else if (this.source[this.at] !== close) return false;
+    this.space();
+    while (this.source[this.at] !== close) {
+      if (!this.#errorMember() || !this.separated(close)) return false;
     }
     this.at++;
     return true;

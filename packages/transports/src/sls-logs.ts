@@ -39,7 +39,6 @@ const keyTag = lengthTag(1);
 const valueTag = lengthTag(2);
 
 const quote = 0x22;
-const comma = 0x2c;
 const open = 0x7b;
 const close = 0x7d;
 const underscore = 0x5f;
@@ -124,13 +123,9 @@ export class SlsEncoder extends AnyValueWriter {
     this.space();
     if (this.source[this.at] !== open) return false;
     this.at++;
-    for (;;) {
-      this.space();
-      if (this.source[this.at] === close) break;
-      if (!this.#field()) return false;
-      this.space();
-      if (this.source[this.at] === comma) this.at++;
-      else if (this.source[this.at] !== close) return false;
+    this.space();
+    while (this.source[this.at] !== close) {
+      if (!this.#field() || !this.separated(close)) return false;
     }
     this.at++;
     this.space();

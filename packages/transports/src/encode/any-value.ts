@@ -155,7 +155,7 @@ export class AnyValueWriter {
       this.buffer[this.length++] = firstTag;
       if (!this.string() || !this.valueOfKey(depth)) return false;
       this.finish(pair);
-      if (!this.#separated(close)) return false;
+      if (!this.separated(close)) return false;
     }
     this.at++;
     this.finish(slot);
@@ -168,7 +168,7 @@ export class AnyValueWriter {
     this.at++;
     this.space();
     while (this.source[this.at] !== closeList) {
-      if (!this.value(firstTag, depth) || !this.#separated(closeList)) return false;
+      if (!this.value(firstTag, depth) || !this.separated(closeList)) return false;
     }
     this.at++;
     this.finish(slot);
@@ -176,7 +176,7 @@ export class AnyValueWriter {
   }
 
   /** Steps over a comma; false if neither that nor the end follows. */
-  #separated(end: number): boolean {
+  separated(end: number): boolean {
     this.space();
     const byte = this.source[this.at];
     if (byte === end) return true;
