@@ -91,11 +91,6 @@ export function datadogEncoder(form: DatadogForm): (batch: Batch) => Buffer {
   };
 }
 
-/** Takes back the memory of a body that nobody reads any more. */
-export function recycleLogs(body: Buffer): void {
-  writer.reclaim(body);
-}
-
 function member(name: string, value: string): Buffer {
   return Buffer.from(`${JSON.stringify(name)}:${JSON.stringify(value)}`);
 }

@@ -19,7 +19,8 @@ import {
   withDefaultPath,
 } from '@spillway/core';
 import { readEnvironment } from './datadog-environment.js';
-import { type DatadogForm, datadogEncoder, datadogOverhead, recycleLogs } from './datadog-logs.js';
+import { type DatadogForm, datadogEncoder, datadogOverhead } from './datadog-logs.js';
+import { reclaim } from './encode/byte-writer.js';
 import type { Traits } from './traits.js';
 
 const keyPattern = { pattern: /^[\x21-\x7e]+$/, expected: 'an API key' };
@@ -107,7 +108,7 @@ export function datadog(options: DatadogOptions = {}): Transport<HttpWire, HttpR
       drain: 'oldestFirst',
     },
     encode: (batch) => ({ body: encode(batch), headers: {} }),
-    recycle: recycleLogs,
+    recycle: reclaim,
   });
 }
 

@@ -50,11 +50,6 @@ export function encodeBulk(batch: Batch, form: BulkForm): Buffer {
   return writer.finish();
 }
 
-/** Takes back the memory of a body that nobody reads any more. */
-export function recycleBulk(body: Buffer): void {
-  writer.reclaim(body);
-}
-
 /** What an action line begins with, up to the sequence number if there is one. Changes at most with the hour. */
 class ActionHeads {
   readonly #writer: string;

@@ -19,8 +19,9 @@ import {
   url,
 } from '@spillway/core';
 import { awsAuthorize, awsCredentials, awsRegion, regionOf } from './aws-authorize.js';
-import { bulkOverhead, encodeBulk, hasDate, recycleBulk } from './elasticsearch-bulk.js';
+import { bulkOverhead, encodeBulk, hasDate } from './elasticsearch-bulk.js';
 import { classifyBulk } from './elasticsearch-replies.js';
+import { reclaim } from './encode/byte-writer.js';
 import type { Traits } from './traits.js';
 
 /** Options of {@link elasticsearch}. */
@@ -138,7 +139,7 @@ export function elasticsearch(options: ElasticsearchOptions): Transport<HttpWire
       format: (key) => `ApiKey ${key.includes(':') ? Buffer.from(key).toString('base64') : key}`,
     },
     encode: (batch) => ({ body: encodeBulk(batch, form), headers: {} }),
-    recycle: recycleBulk,
+    recycle: reclaim,
     classify: classifyBulk,
   });
 }

@@ -52,11 +52,6 @@ export function logstashArray(batch: Batch, form: LogstashForm): Buffer {
   return writer.finish();
 }
 
-/** Takes back the memory of a body that nobody reads any more. */
-export function recycleEvents(body: Buffer): void {
-  writer.reclaim(body);
-}
-
 function writeEvents(batch: Batch, { timestamp, idField }: LogstashForm, after: number): void {
   const { bytes, offsets, times, count } = batch;
   const stamped = timestamp ? recordsWith(batch, '@timestamp') : undefined;

@@ -16,7 +16,8 @@ import {
   text,
 } from '@spillway/core';
 import { refuseIdle } from './applicable.js';
-import { logstashArray, logstashLines, logstashOverhead, recycleEvents } from './logstash-events.js';
+import { reclaim } from './encode/byte-writer.js';
+import { logstashArray, logstashLines, logstashOverhead } from './logstash-events.js';
 import { anyFields, anyUrl, idleWith, keptMs, wayOf } from './stream-or-http.js';
 import type { Traits } from './traits.js';
 
@@ -95,7 +96,7 @@ export function logstash(options: LogstashOptions): AnyTransport {
       headers: { 'content-type': 'application/json' },
       recommended: { maxBytes: 1_048_576, maxRecords: 5000, lingerMs: 1000, maxInFlight: 2, timeoutMs: 30_000 },
       encode: (batch) => ({ body: logstashArray(batch, parsed), headers: {} }),
-      recycle: recycleEvents,
+      recycle: reclaim,
     });
   }
   return streamTransport({

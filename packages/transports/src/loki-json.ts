@@ -34,11 +34,6 @@ export function encodeJson(batch: Batch, filing: LokiFiling): Buffer {
   return writer.finish();
 }
 
-/** Takes back the memory of a request that nobody reads any more. */
-export function recycleJson(body: Buffer): void {
-  writer.reclaim(body);
-}
-
 function writeValue(batch: Batch, i: number, filing: LokiFiling): void {
   writer.bytes(valueStart);
   writeNanos(writer, batch.times[i]!, batch.nanosecond(i));

@@ -50,12 +50,6 @@ export function encodeProtobuf(batch: Batch, filing: LokiFiling): Buffer {
   return writer.finish();
 }
 
-/** Takes back the memory of a request that nobody reads any more. */
-export function recycleProtobuf(body: Buffer): void {
-  lineWriter.reclaim(body);
-  entryWriter.reclaim(body);
-}
-
 function writeEntry(writer: ByteWriter, batch: Batch, i: number, filing: LokiFiling): void {
   const ms = timeOf(batch, i);
   const seconds = Math.floor(ms / 1000);

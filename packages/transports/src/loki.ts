@@ -23,9 +23,10 @@ import {
   url,
   withDefaultPath,
 } from '@spillway/core';
-import { recycleSnappy, snappy, snappyLiteral } from './encode/snappy.js';
-import { encodeJson, recycleJson } from './loki-json.js';
-import { encodeProtobuf, recycleProtobuf } from './loki-protobuf.js';
+import { reclaim } from './encode/byte-writer.js';
+import { snappy, snappyLiteral } from './encode/snappy.js';
+import { encodeJson } from './loki-json.js';
+import { encodeProtobuf } from './loki-protobuf.js';
 import { classifyLoki } from './loki-replies.js';
 import type { LokiFiling } from './loki-streams.js';
 import type { Traits } from './traits.js';
@@ -147,10 +148,10 @@ export function loki(options: LokiOptions): Transport<HttpWire, HttpReply> {
     encode(batch) {
       const plain = json ? encodeJson(batch, filing) : encodeProtobuf(batch, filing);
       const body = json ? plain : compress(plain);
-      if (!json) recycleProtobuf(plain);
+      if (!json) reclaim(plain);
       return { body, headers: {}, size: plain.length - envelope };
     },
-    recycle: json ? recycleJson : recycleSnappy,
+    recycle: reclaim,
     classify: classifyLoki,
   });
 }

@@ -52,11 +52,6 @@ export class JsonEncoder {
     return writer.finish();
   }
 
-  /** Takes back the memory of a body that nobody reads any more. */
-  recycle(body: Buffer): void {
-    this.#writer.reclaim(body);
-  }
-
   #resource(origin: Origin | undefined): string {
     const { resource } = this.#form;
     const own: [string, ResourceValue][] = Object.entries(resource);

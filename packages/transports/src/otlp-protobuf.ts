@@ -77,12 +77,6 @@ export class ProtobufEncoder {
     return this.#writer.finish();
   }
 
-  /** Takes back the memory of a body that nobody reads any more. */
-  recycle(body: Buffer): void {
-    this.#lines.reclaim(body);
-    this.#writer.reclaim(body);
-  }
-
   #groups(batch: Batch, writer: ByteWriter, record: (i: number, rest: number) => void): void {
     const width = varintSize(batch.bytes.length + batch.count * protobufOverhead);
     const origins = new Origins(batch);

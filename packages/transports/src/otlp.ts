@@ -19,6 +19,7 @@ import {
   url,
   withDefaultPath,
 } from '@spillway/core';
+import { reclaim } from './encode/byte-writer.js';
 import { readEnvironment, silent } from './otlp-environment.js';
 import { FieldRoles } from './otlp-fields.js';
 import type { ResourceValue } from './otlp-form.js';
@@ -131,7 +132,7 @@ export function otlp(options: OtlpOptions = {}): Transport<HttpWire, HttpReply> 
       timeoutMs: timeoutMs ?? 10_000,
     },
     encode: (batch) => ({ body: encoder.encode(batch), headers: {} }),
-    recycle: (body) => encoder.recycle(body),
+    recycle: reclaim,
     classify: classifyOtlp,
   });
   return {

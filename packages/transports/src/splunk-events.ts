@@ -48,11 +48,6 @@ export function splunkEvents(batch: Batch, form: SplunkForm): Buffer {
   return writer.finish();
 }
 
-/** Takes back the memory of a body that nobody reads any more. */
-export function recycleEvents(body: Buffer): void {
-  writer.reclaim(body);
-}
-
 /** What stands between the time and the line: up to the record's id, if there is one, and from there on. */
 function envelope({ idField, fields, ...metadata }: SplunkForm): [before: Buffer, after: Buffer] {
   const { host, source, sourcetype, index } = metadata;

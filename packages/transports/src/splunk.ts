@@ -23,8 +23,9 @@ import {
   url,
 } from '@spillway/core';
 import { refuseWith } from './applicable.js';
+import { reclaim } from './encode/byte-writer.js';
 import { AckSender } from './splunk-acks.js';
-import { recycleEvents, type SplunkForm, splunkEvents, splunkOverhead } from './splunk-events.js';
+import { type SplunkForm, splunkEvents, splunkOverhead } from './splunk-events.js';
 import { ackIdOf, classifySplunk, withoutAck } from './splunk-replies.js';
 import type { Traits } from './traits.js';
 
@@ -133,7 +134,7 @@ export function splunk(options: SplunkOptions): Transport<HttpWire, HttpReply> {
       ...(ack ? { maxInFlight: 8, timeoutMs: 120_000 } : { maxInFlight: 2, timeoutMs: 30_000 }),
     },
     encode: (batch) => ({ body: raw ? batch.bytes : splunkEvents(batch, form), headers: {} }),
-    recycle: recycleEvents,
+    recycle: reclaim,
     classify(reply, batch) {
       const verdict = classifySplunk(reply, batch);
       return ack && verdict?.outcome === 'ack' && ackIdOf(reply) === undefined ? withoutAck(reply) : verdict;

@@ -16,12 +16,21 @@ const nothing = Buffer.alloc(0);
 /** Size of the slot of {@link ByteWriter.openLength}. */
 const slotBytes = 5;
 
+/** Bodies that were handed over, by their memory, with where it goes when it comes back. */
+const lent = new WeakMap<ArrayBufferLike, { readonly buffer: Buffer; readonly spares: Buffer[] }>();
+
+/** Takes back the memory of a body that nobody reads any more, for the writer that made it. Leaves other bytes alone. */
+export function reclaim(body: Uint8Array): void {
+  const loan = lent.get(body.buffer);
+  lent.delete(body.buffer);
+  if (loan && loan.spares.length < mostSpares) loan.spares.push(loan.buffer);
+}
+
 /** A growing buffer with a position. */
 export class ByteWriter {
   buffer: Buffer = Buffer.allocUnsafeSlow(initialBytes);
   length = 0;
   readonly #spares: Buffer[] = [];
-  readonly #lent = new WeakMap<ArrayBufferLike, Buffer>();
 
   /** Starts over, with room for about `size` bytes. */
   reset(size = 0): this {
@@ -115,17 +124,11 @@ export class ByteWriter {
   /** Hands over what was written. The writer goes on with other memory. */
   finish(): Buffer {
     const body = this.view();
-    if (this.buffer.length >= sparedFrom && this.buffer.length <= keptBytes) this.#lent.set(body.buffer, this.buffer);
+    if (this.buffer.length >= sparedFrom && this.buffer.length <= keptBytes)
+      lent.set(body.buffer, { buffer: this.buffer, spares: this.#spares });
     this.buffer = nothing;
     this.length = 0;
     return body;
-  }
-
-  /** Takes back the memory of a body that nobody reads any more. Other bytes than a body of this writer's stay alone. */
-  reclaim(body: Uint8Array): void {
-    const buffer = this.#lent.get(body.buffer);
-    this.#lent.delete(body.buffer);
-    if (buffer && this.#spares.length < mostSpares) this.#spares.push(buffer);
   }
 
   /** A buffer of at least so many bytes: one that came back, where that is not far too large, or a new one. */

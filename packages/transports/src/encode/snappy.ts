@@ -39,11 +39,6 @@ export function snappyLiteral(input: Buffer): Buffer {
   return literals.finish();
 }
 
-/** Takes back the memory of a block that nobody reads any more. */
-export function recycleSnappy(block: Buffer): void {
-  literals.reclaim(block);
-}
-
 interface Block {
   readonly input: Buffer;
   readonly view: DataView;
