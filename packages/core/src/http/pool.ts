@@ -10,6 +10,7 @@ import type { HttpOptions } from './options.js';
 import { proxyFor } from './proxy.js';
 import { type TlsMaterial, tlsLoader } from './tls.js';
 import type { HttpReply } from './types.js';
+import { loadDirect } from './undici.js';
 
 /** What a pool needs to know. */
 export interface PoolSettings {
@@ -30,20 +31,27 @@ interface Generation {
 export class HttpPool {
   readonly #settings: PoolSettings;
   readonly #loadTls: () => Promise<TlsMaterial>;
-  /** Loaded when the pool is made: it takes some 90 ms of CPU, which the first batch under traffic should not pay. */
-  readonly #undici = import('undici');
+  readonly #proxy: URL | undefined;
+  /** Its code is loaded when the pool is made: it takes time, which the first batch under traffic should not pay. */
+  readonly #connector: Promise<(tls: TlsMaterial) => Dispatcher>;
   /** Bytes that had come over a connection before it broke: none means that it was new. */
   readonly #received = new WeakMap<object, number>();
   readonly #retired = new Set<Dispatcher>();
   readonly #sockets = new Set<Socket>();
-  /** Sockets to a proxy are made where we do not see them. */
-  #proxied = false;
   #current: Generation | undefined;
   #closed = false;
 
   constructor(settings: PoolSettings) {
     this.#settings = settings;
     this.#loadTls = tlsLoader(settings.options.tls);
+    this.#proxy = proxyFor(settings.url, settings.options.proxy, process.env);
+    this.#connector = this.#proxy ? this.#throughProxy(this.#proxy) : this.#directly();
+    this.#connector.catch(() => {});
+  }
+
+  /** Resolves when the code that requests need is loaded, or cannot be, which the first request tells. */
+  async prepare(): Promise<void> {
+    await this.#connector.catch(() => {});
   }
 
   /** Sends a request. Rejects only when no reply came. */
@@ -63,7 +71,8 @@ export class HttpPool {
 
   /** Whether all that was sent so far is out of our memory: a reply may come before the last byte of its request left. */
   get drained(): boolean {
-    if (this.#proxied) return false;
+    // Sockets to a proxy are made where we do not see them.
+    if (this.#proxy) return false;
     for (const { writableLength } of this.#sockets) if (writableLength > 0) return false;
     return true;
   }
@@ -79,14 +88,14 @@ export class HttpPool {
 
   async #generation(): Promise<Generation> {
     const tls = await this.#loadTls();
-    const undici = await this.#undici;
+    const connect = await this.#connector;
     if (this.#closed) throw Object.assign(new Error('closed'), { code: 'ABORT_ERR' });
     const now = this.#settings.runtime.monotonic();
     if (this.#current && (this.#current.tls !== tls || now >= this.#current.expires)) this.#retire();
     if (!this.#current) {
       // Spread by ±20 %, so that a fleet that started together does not reconnect together.
       const age = this.#settings.options.maxConnectionAgeMs * (0.8 + 0.4 * this.#settings.runtime.random());
-      this.#current = { dispatcher: this.#connect(undici, tls), tls, expires: now + age };
+      this.#current = { dispatcher: connect(tls), tls, expires: now + age };
     }
     return this.#current;
   }
@@ -101,35 +110,45 @@ export class HttpPool {
     dispatcher.close().then(forget, forget);
   }
 
-  #connect({ Pool, ProxyAgent, buildConnector }: typeof import('undici'), tls: TlsMaterial): Dispatcher {
-    const { url, options, connections } = this.#settings;
-    const timeout = options.connectTimeoutMs;
-    const shared = {
+  async #directly(): Promise<(tls: TlsMaterial) => Dispatcher> {
+    const { Pool, buildConnector } = await loadDirect();
+    const { url, options } = this.#settings;
+    return (tls) => {
+      const connect = buildConnector({ ...tls, timeout: options.connectTimeoutMs });
+      return new Pool(url.origin, {
+        ...this.#pooling,
+        connect: (target, callback) => {
+          // The connector returns the socket, though its type does not say so.
+          const socket = connect(target, callback) as unknown as Socket;
+          this.#sockets.add(socket);
+          socket.on('error', (error) => this.#received.set(error, socket.bytesRead));
+          socket.on('close', () => this.#sockets.delete(socket));
+        },
+      });
+    };
+  }
+
+  async #throughProxy({ href: uri }: URL): Promise<(tls: TlsMaterial) => Dispatcher> {
+    const { ProxyAgent } = await import('undici');
+    const { url, options } = this.#settings;
+    // Plain HTTP goes to the proxy in absolute form: many proxies tunnel to port 443 only.
+    const proxyTunnel = url.protocol === 'https:';
+    return (tls) => {
+      const requestTls = { ...tls, timeout: options.connectTimeoutMs };
+      const { servername: _, ...proxyTls } = requestTls;
+      return new ProxyAgent({ ...this.#pooling, uri, proxyTunnel, requestTls, proxyTls });
+    };
+  }
+
+  get #pooling() {
+    const { connections, options } = this.#settings;
+    return {
       connections,
       pipelining: 1,
       keepAliveTimeout: options.keepAliveMs,
       // A server may announce how long it keeps idle connections; believe it up to a minute.
       keepAliveMaxTimeout: Math.max(60_000, options.keepAliveMs),
     };
-    const proxy = proxyFor(url, options.proxy, process.env);
-    this.#proxied ||= proxy !== undefined;
-    if (proxy) {
-      const { servername: _, ...proxyTls } = { ...tls, timeout };
-      // Plain HTTP goes to the proxy in absolute form: many proxies tunnel to port 443 only.
-      const proxyTunnel = url.protocol === 'https:';
-      return new ProxyAgent({ ...shared, uri: proxy.href, proxyTunnel, requestTls: { ...tls, timeout }, proxyTls });
-    }
-    const connect = buildConnector({ ...tls, timeout });
-    return new Pool(url.origin, {
-      ...shared,
-      connect: (target, callback) => {
-        // The connector returns the socket, though its type does not say so.
-        const socket = connect(target, callback) as unknown as Socket;
-        this.#sockets.add(socket);
-        socket.on('error', (error) => this.#received.set(error, socket.bytesRead));
-        socket.on('close', () => this.#sockets.delete(socket));
-      },
-    });
   }
 
   #wasReused(error: unknown): boolean {

@@ -45,6 +45,10 @@ export class HttpSender implements Sender<HttpWire, HttpReply> {
     this.#compress = wireCompressor(settings.encoding);
   }
 
+  prepare(): Promise<void> {
+    return this.#pool.prepare();
+  }
+
   async send(wire: HttpWire, signal: AbortSignal): Promise<HttpReply> {
     signal.throwIfAborted();
     const request = await this.#request(wire);
