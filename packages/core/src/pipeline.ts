@@ -162,6 +162,14 @@ export class Pipeline implements AsyncDisposable {
     return this.room() > 0 || this.settings.queue.whenFull !== 'block';
   }
 
+  /**
+   * Resolves when all code is loaded that sending needs. Lines may be written before; after it, the first of them do not
+   * pay for the loading. Never rejects.
+   */
+  async ready(): Promise<void> {
+    await this.sender.prepare?.();
+  }
+
   /** Learns level labels that the logger knows and the options did not name. What the options say wins. */
   addLevels(levels: Readonly<Record<string, number>>): void {
     Object.assign(this.levels, { ...lowerCased(levels), ...this.levels });

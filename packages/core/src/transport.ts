@@ -43,6 +43,8 @@ export type Verdict =
 
 /** A connection to a destination. */
 export interface Sender<Wire, Reply> {
+  /** Loads code that `send` would load otherwise, without any I/O to the destination. Never rejects. */
+  prepare?(): Promise<void>;
   /** Sends once. Rejects only when no reply came: the connection failed, timed out, or `signal` was aborted. */
   send(wire: Wire, signal: AbortSignal): Promise<Reply>;
   /**

@@ -7,7 +7,10 @@ import { Writable } from 'node:stream';
 import type { FlushReport, Pipeline, Stats } from '@spillway/core';
 
 /** What the stream drives: a pipeline, or something that stands for one in another thread. */
-export type Shipper = Pick<Pipeline, 'write' | 'flush' | 'close' | 'stats' | 'idle' | 'addLevels' | 'spillSync'>;
+export type Shipper = Pick<
+  Pipeline,
+  'write' | 'ready' | 'flush' | 'close' | 'stats' | 'idle' | 'addLevels' | 'spillSync'
+>;
 
 type Callback = (error?: Error | null) => void;
 
@@ -42,6 +45,14 @@ export class PipelineStream extends Writable {
 
   override _destroy(error: Error | null, callback: Callback): void {
     this.pipeline.close().then(() => callback(error));
+  }
+
+  /**
+   * Resolves when everything is loaded that shipping needs, and its thread runs. Optional: lines are taken from the
+   * start. A service that awaits it before it takes traffic does not load code while it serves. Never rejects.
+   */
+  ready(): Promise<void> {
+    return this.pipeline.ready();
   }
 
   /** Sends what was written so far and calls back when it is settled, or the close deadline has passed. */

@@ -29,6 +29,7 @@ export default async function target(options: TargetOptions): Promise<PipelineSt
       answerQuestions(stream);
       await pinoConfigured(parentPort, stream);
     }
+    await stream.ready();
     return stream;
   } catch (error) {
     throw readable(error);

@@ -30,6 +30,10 @@ export class LogPlace implements Sender<HttpWire, HttpReply> {
     this.#place = place;
   }
 
+  async prepare(): Promise<void> {
+    await this.#http.prepare?.();
+  }
+
   async send(wire: HttpWire, signal: AbortSignal): Promise<HttpReply> {
     const reply = await this.#http.send(wire, signal);
     if (!isMissing(reply)) return reply;

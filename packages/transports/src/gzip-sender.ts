@@ -40,6 +40,7 @@ export function gzipped(
     path: `${wire.path}.gz`,
   });
   return {
+    prepare: async () => sender.prepare?.(),
     async send(wire, signal) {
       signal.throwIfAborted();
       let file = done.get(wire);

@@ -1,4 +1,4 @@
-// Sends messages through @platformatic/kafka, which has to be installed and is loaded at the first send.
+// Sends messages through @platformatic/kafka, which has to be installed and is loaded before the first send.
 // In: wires. Out: what came of them. One at a time, as the sequence numbers of an idempotent producer demand.
 // Invariants: a wire whose fate is unknown is only ever repeated by the producer that sent it first, which makes the
 // broker recognize it; another wire gets a new producer, since under the same numbers it would be taken for the first.
@@ -29,6 +29,7 @@ interface Link {
   unsettled: string | undefined;
 }
 
+const clientPackage = '@platformatic/kafka';
 /** How long an orderly end may take. */
 const goodbyeMs = 1000;
 
@@ -42,6 +43,10 @@ export class KafkaSender implements Sender<KafkaWire, KafkaReply> {
 
   constructor(settings: KafkaSettings) {
     this.#settings = settings;
+  }
+
+  async prepare(): Promise<void> {
+    await loadClient(clientPackage, 'kafka').catch(() => {});
   }
 
   send(wire: KafkaWire, signal: AbortSignal): Promise<KafkaReply> {
@@ -91,7 +96,7 @@ export class KafkaSender implements Sender<KafkaWire, KafkaReply> {
     const known = this.#link;
     if (known && known.tls === tls && (known.unsettled === undefined || known.unsettled === id)) return known;
     await this.#discard();
-    const client = await loadClient<typeof import('@platformatic/kafka')>('@platformatic/kafka', 'kafka');
+    const client = await loadClient<typeof import('@platformatic/kafka')>(clientPackage, 'kafka');
     if (this.#closed) throw Object.assign(new Error('closed'), { code: 'ABORT_ERR' });
     const producer = new client.Producer({ ...options, ...(tls && { tls, tlsServerName: tls.servername ?? true }) });
     const link: Link = { producer, tls, sockets: new Set(), unsettled: undefined };

@@ -33,6 +33,7 @@ export function slsCompressed(
   if (kind === undefined) return sender;
   const compress = kind === 'lz4' ? lz4Compressor() : wireCompressor(kind);
   return {
+    prepare: async () => sender.prepare?.(),
     async send(wire, signal) {
       signal.throwIfAborted();
       const { body } = await compress(wire);

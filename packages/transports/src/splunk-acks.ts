@@ -33,6 +33,10 @@ export class AckSender implements Sender<HttpWire, HttpReply> {
     this.#settings = settings;
   }
 
+  async prepare(): Promise<void> {
+    await this.#http.prepare?.();
+  }
+
   async send(wire: HttpWire, signal: AbortSignal): Promise<HttpReply> {
     const reply = await this.#exchange(wire, signal);
     const id = ackIdOf(reply);

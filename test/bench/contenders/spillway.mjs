@@ -23,8 +23,7 @@ function stream(options, way) {
   return async (context) => {
     const { spillway } = await import('@spillway/pino');
     const stream = spillway({ ...options(context), ...way });
-    // Its thread starts in the background; a flush answers when it is up.
-    await new Promise((resolve) => stream.flush(resolve));
+    await stream.ready();
     const log = pino(stream);
     return { log, flush: () => new Promise((resolve) => log.flush(resolve)), close: () => stream.close() };
   };

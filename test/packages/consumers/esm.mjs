@@ -16,5 +16,11 @@ const stream = spillway({ to: http({ url: `${url}/stream` }) });
 const log = pino(stream);
 for (let i = 500; i < 1000; i++) log.info({ i }, 'from the stream');
 
-const own = pino(spillway({ to: ['http', { url: `${url}/own` }], worker: true }));
+// Undici's front door would put another agent under the application's `fetch`.
+await stream.ready();
+if (globalThis[Symbol.for('undici.globalDispatcher.1')]) throw new Error('our HTTP client is not for us alone');
+
+const thread = spillway({ to: ['http', { url: `${url}/own` }], worker: true });
+await thread.ready();
+const own = pino(thread);
 for (let i = 1000; i < 1500; i++) own.info({ i }, 'from the thread of its own');

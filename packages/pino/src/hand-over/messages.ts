@@ -14,10 +14,11 @@ export interface HandOverData {
 /** To the shipping thread. */
 export type Request =
   | { readonly type: 'flush'; readonly id: number; readonly timeoutMs: number | undefined }
+  | { readonly type: 'ready'; readonly id: number }
   | { readonly type: 'levels'; readonly levels: Readonly<Record<string, number>> };
 
 /** From the shipping thread. */
 export type Answer =
   | { readonly type: 'stats'; readonly stats: Stats }
-  | { readonly type: 'flushed'; readonly id: number; readonly report: FlushReport }
+  | { readonly type: 'answered'; readonly id: number; readonly report: FlushReport }
   | { readonly type: 'closed'; readonly report: FlushReport };

@@ -22,15 +22,12 @@ const MAX_RESTARTS = 5;
 /** Beyond the close deadline, for the last messages. */
 const GRACE_MS = 1000;
 
-interface Waiter {
-  resolve(report: FlushReport): void;
-}
-
 /** A pipeline in another thread. */
 export class Relay implements Shipper {
   private readonly memory = createRing(RING_BYTES);
   private readonly ring = new RingWriter(this.memory);
-  private readonly flushes = new Map<number, Waiter>();
+  /** What the thread was asked and has not answered yet. */
+  private readonly questions = new Map<number, (report: FlushReport) => void>();
   private readonly options: StreamOptions;
   private readonly deadlineMs: number;
   private worker: Worker | undefined;
@@ -71,22 +68,18 @@ export class Relay implements Shipper {
     this.local?.addLevels(levels);
   }
 
-  flush({ timeoutMs }: { timeoutMs?: number } = {}): Promise<FlushReport> {
+  async ready(): Promise<void> {
+    if (this.local) await this.local.ready();
+    else if (!this.closing) await this.question((id) => ({ type: 'ready', id }));
+  }
+
+  async flush({ timeoutMs }: { timeoutMs?: number } = {}): Promise<FlushReport> {
     if (this.closing) return this.closing;
     if (this.local) return this.local.flush({ ...(timeoutMs !== undefined && { timeoutMs }) });
-    const id = ++this.lastId;
     const { writes } = this;
-    this.port?.ref();
-    return new Promise((done) => {
-      const resolve = (report: FlushReport) => {
-        this.flushes.delete(id);
-        if (this.flushes.size === 0) this.port?.unref();
-        if (report.settled) this.settledWrites = writes;
-        done(report);
-      };
-      this.flushes.set(id, { resolve });
-      this.ask({ type: 'flush', id, timeoutMs });
-    });
+    const report = await this.question((id) => ({ type: 'flush', id, timeoutMs }));
+    if (report.settled) this.settledWrites = writes;
+    return report;
   }
 
   close(): Promise<FlushReport> {
@@ -133,6 +126,20 @@ export class Relay implements Shipper {
     this.port?.postMessage(request);
   }
 
+  /** Asks something that is answered with a report, and keeps the process alive until then. */
+  private question(request: (id: number) => Request): Promise<FlushReport> {
+    const id = ++this.lastId;
+    this.port?.ref();
+    return new Promise((answered) => {
+      this.questions.set(id, (report) => {
+        this.questions.delete(id);
+        if (this.questions.size === 0) this.port?.unref();
+        answered(report);
+      });
+      this.ask(request(id));
+    });
+  }
+
   private start(): void {
     try {
       const { port1, port2 } = new MessageChannel();
@@ -159,7 +166,7 @@ export class Relay implements Shipper {
     if (answer.type === 'stats') this.current = answer.stats;
     else {
       this.current = answer.report.stats;
-      if (answer.type === 'flushed') this.flushes.get(answer.id)?.resolve(this.complete(answer.report));
+      if (answer.type === 'answered') this.questions.get(answer.id)?.(this.complete(answer.report));
       else this.finish(answer.report);
     }
   }
@@ -175,7 +182,7 @@ export class Relay implements Shipper {
     }
     this.past = merged(this.past, abandoned(this.current));
     this.current = noStats(this.current);
-    for (const { resolve } of this.flushes.values()) resolve({ settled: false, stats: this.stats() });
+    for (const answered of this.questions.values()) answered({ settled: false, stats: this.stats() });
     if (this.restarts++ < MAX_RESTARTS) this.start();
     else void this.shipHere();
   }

@@ -2,7 +2,7 @@
 // In: the ring and the options, as worker data. Out: deliveries; stats now and then, reports when asked.
 
 import { workerData } from 'node:worker_threads';
-import { pipeline } from '@spillway/core';
+import { type FlushReport, pipeline } from '@spillway/core';
 import { loadTransport } from '@spillway/transports';
 import { planStream } from '../options.js';
 import { consume, takeAll } from './consumer.js';
@@ -28,13 +28,18 @@ async function run({ ring, options, port }: HandOverData): Promise<void> {
 
   // A listener keeps the thread alive while it sleeps on the ring.
   port.on('message', (request: Request) => {
-    if (request.type === 'levels') shipping.addLevels(request.levels);
-    else {
+    if (request.type === 'levels') {
+      shipping.addLevels(request.levels);
+      return;
+    }
+    const { id } = request;
+    const answer = (report: FlushReport) => say({ type: 'answered', id, report });
+    if (request.type === 'ready') {
+      void shipping.ready().then(() => answer({ settled: true, stats: shipping.stats() }));
+    } else {
       takeAll(reader, shipping);
-      const { id, timeoutMs } = request;
-      void shipping
-        .flush({ ...(timeoutMs !== undefined && { timeoutMs }) })
-        .then((report) => say({ type: 'flushed', id, report }));
+      const { timeoutMs } = request;
+      void shipping.flush({ ...(timeoutMs !== undefined && { timeoutMs }) }).then(answer);
     }
   });
 
