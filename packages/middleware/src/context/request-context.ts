@@ -73,6 +73,7 @@ export class RequestContext {
   /** The context of the whole request; itself unless this one was derived. */
   readonly root: RequestContext;
   private added = 0;
+  private ids: string | undefined;
   private json: string | undefined;
 
   constructor(parts: ContextParts, root?: RequestContext) {
@@ -123,10 +124,21 @@ export class RequestContext {
   lineJson(): string {
     const span = activeSpan();
     if (span !== undefined) return this.idJson() + traceJson(span) + this.fieldsJson();
-    if (this.json === undefined) {
-      this.json = this.idJson() + (this.trace === undefined ? '' : traceJson(this.trace)) + this.fieldsJson();
-    }
+    this.json ??= this.idsJson() + this.fieldsJson();
     return this.json;
+  }
+
+  /** The ids that the request came with, as fields. */
+  idFields(): Fields {
+    const fields: Fields = {};
+    if (this.requestId !== undefined) fields[this.requestIdKey] = this.requestId;
+    return Object.assign(fields, traceFields(this.trace));
+  }
+
+  /** The same as they stand in a line. */
+  idsJson(): string {
+    this.ids ??= this.trace === undefined ? this.idJson() : this.idJson() + traceJson(this.trace);
+    return this.ids;
   }
 
   /** A context within this one: same ids, its fields are its own. */

@@ -73,7 +73,9 @@ export class RequestLog<Req, Res> {
       redaction: this.redaction,
     });
     context.level = this.levelOf(req);
-    if (header !== undefined && harmlessId(requestId) !== undefined) read.echo(res, header, requestId);
+    // Of an id of our own choice it is known already.
+    const harmless = known === undefined && this.options.genReqId === undefined;
+    if (header !== undefined && (harmless || harmlessId(requestId) !== undefined)) read.echo(res, header, requestId);
     if (this.options.customReceivedMessage !== undefined || this.options.customReceivedObject !== undefined) {
       storage.run(context, () => this.contained('customReceived', () => this.received(req, res)));
     }
@@ -84,12 +86,13 @@ export class RequestLog<Req, Res> {
   close(context: RequestContext, req: Req, res: Res, aborted: boolean): void {
     if (context.closed) return;
     context.closed = true;
-    const record = () => {
-      this.contained('record', () => this.record(context, req, res, aborted));
-      context.recording = undefined;
-    };
-    if (storage.getStore() === context) record();
-    else storage.run(context, record);
+    if (storage.getStore() === context) this.finish(context, req, res, aborted);
+    else storage.run(context, () => this.finish(context, req, res, aborted));
+  }
+
+  private finish(context: RequestContext, req: Req, res: Res, aborted: boolean): void {
+    this.contained('record', () => this.record(context, req, res, aborted));
+    context.recording = undefined;
   }
 
   /** The logger of a request: carries its context also where its lines are logged outside of it. */
