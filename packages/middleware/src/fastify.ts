@@ -56,11 +56,7 @@ function register(fastify: FastifyInstance, options: FastifyRequestLogOptions, d
   fastify.addHook('onRequest', (request, reply, next) => {
     const raw = { req: request.raw as IncomingMessage, res: reply.raw as ServerResponse };
     const given = COUNTED.test(request.id) ? undefined : request.id;
-    const context = opened(log, raw, {
-      req: request,
-      res: reply,
-      ...(given === undefined ? undefined : { id: given }),
-    });
+    const context = opened(log, raw, { req: request, res: reply, id: given });
     if (context === undefined) return next();
     request.id = context.requestId!;
     if (Object.hasOwn(request.log, CONTEXT)) (request.log as Marked)[CONTEXT] = context;
@@ -113,7 +109,8 @@ export function childLoggerFactory<Logger extends object>(logger: Logger, _bindi
     typeof child === 'function' && Object.keys(options).length > 0
       ? child.call(logger, {}, options)
       : (Object.create(logger) as Logger);
-  return Object.assign(own, { [CONTEXT]: undefined });
+  (own as Marked)[CONTEXT] = undefined;
+  return own;
 }
 
 /**

@@ -13,7 +13,7 @@ import { CONTEXT, storage, warnOnce } from './shared.js';
 
 /** A request that has been through the middleware. */
 export interface Marked {
-  [CONTEXT]?: RequestContext;
+  [CONTEXT]?: RequestContext | undefined;
 }
 
 /** What the middleware adds to a request of node:http. */
@@ -48,7 +48,7 @@ function bodyBytes(req: IncomingMessage, res: ServerResponse, aborted: boolean):
   if (req.method === 'HEAD' || res.statusCode === 304 || res.statusCode === 204) return 0;
   // Node keeps the text of the response's head here; without it there is no telling the body from it.
   const head = (res as { _header?: unknown })._header;
-  const length = aborted ? undefined : (res.getHeader('content-length') ?? lengthIn(head));
+  const length = aborted ? undefined : (computedLength(res) ?? res.getHeader('content-length') ?? lengthIn(head));
   if (length !== undefined) return Number(length);
   const before = (req as Marked)[CONTEXT]?.sentBefore;
   const written = req.socket?.bytesWritten;
@@ -56,9 +56,15 @@ function bodyBytes(req: IncomingMessage, res: ServerResponse, aborted: boolean):
   return typeof head === 'string' ? Math.max(0, written - before - head.length) : aborted ? 0 : undefined;
 }
 
+/** The length that Node computed itself when the whole body was handed to `end`. */
+function computedLength(res: ServerResponse): number | undefined {
+  const length = (res as { _contentLength?: unknown })._contentLength;
+  return typeof length === 'number' ? length : undefined;
+}
+
 const LENGTH = '\r\nContent-Length: ';
 
-/** The length that Node computed itself when the whole body was handed to `end`. */
+/** The length that was handed to `writeHead`, which keeps it in the text of the head alone. */
 function lengthIn(head: unknown): string | undefined {
   const at = typeof head === 'string' ? head.indexOf(LENGTH) : -1;
   return at < 0
@@ -70,7 +76,7 @@ function lengthIn(head: unknown): string | undefined {
 export function opened<Req, Res>(
   log: RequestLog<Req, Res>,
   raw: { req: IncomingMessage; res: ServerResponse },
-  seen: { req: Req; res: Res; id?: string },
+  seen: { req: Req; res: Res; id?: string | undefined },
 ): RequestContext | undefined {
   const { req, res } = raw as { req: IncomingMessage & Marked; res: ServerResponse };
   if (req[CONTEXT] !== undefined) {
