@@ -10,7 +10,6 @@ import type { HttpOptions } from './options.js';
 import { proxyFor } from './proxy.js';
 import { type TlsMaterial, tlsLoader } from './tls.js';
 import type { HttpReply } from './types.js';
-import { loadDirect } from './undici.js';
 
 /** What a pool needs to know. */
 export interface PoolSettings {
@@ -111,7 +110,8 @@ export class HttpPool {
   }
 
   async #directly(): Promise<(tls: TlsMaterial) => Dispatcher> {
-    const { Pool, buildConnector } = await loadDirect();
+    // Should a later version have moved its files, its front door still has them.
+    const { Pool, buildConnector } = await import('./undici.js').catch(() => import('undici'));
     const { url, options } = this.#settings;
     return (tls) => {
       const connect = buildConnector({ ...tls, timeout: options.connectTimeoutMs });
