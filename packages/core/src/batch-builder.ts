@@ -85,13 +85,13 @@ export class BatchBuilder {
     this.copied = this.size;
   }
 
-  /** The records [from, count) as they are now, for the journal. Shares the bytes. */
+  /** The records [from, count) as they are now, for the journal. Shares the bytes. Valid until the next call. */
   since(from: number): Batch {
     if (from === 0) return this.view(this.bytes.subarray(0, this.size));
     const { count } = this;
     const start = this.offsets[from]!;
-    const offsets = this.offsets.slice(from, count + 1);
-    for (let i = 0; i < offsets.length; i++) offsets[i]! -= start;
+    const offsets = freshOffsets(count + 1 - from);
+    for (let i = 0; i < offsets.length; i++) offsets[i] = this.offsets[from + i]! - start;
     return new Batch({
       writer: this.writer,
       firstSequence: this.firstSequence + from,
@@ -143,6 +143,14 @@ export class BatchBuilder {
     this.buffers.give(this.bytes);
     this.bytes = wider;
   }
+}
+
+let fresh = new Uint32Array(512);
+
+/** Room for the offsets of fresh records, the same each time: a write of lines must not cost an allocation. */
+function freshOffsets(length: number): Uint32Array {
+  if (fresh.length < length) fresh = new Uint32Array(2 * length);
+  return fresh.subarray(0, length);
 }
 
 function enlarged<T extends Uint32Array | Float64Array | Uint16Array>(target: T, source: T): T {

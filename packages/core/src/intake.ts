@@ -67,6 +67,8 @@ export class Intake implements LineSink {
   private readonly high: OpenLane;
   private readonly normal: OpenLane;
   private readonly low: OpenLane;
+  /** The most important first. */
+  private readonly lanes: readonly OpenLane[];
   private run: OpenLane;
   private runStart = -1;
   private room = 0;
@@ -88,12 +90,13 @@ export class Intake implements LineSink {
     this.high = new OpenLane('high', `${options.writer}h`);
     this.normal = new OpenLane('normal', `${options.writer}n`);
     this.low = new OpenLane('low', `${options.writer}l`);
+    this.lanes = [this.high, this.normal, this.low];
     this.run = this.normal;
   }
 
   /** Records in the open batches. */
   get records(): number {
-    return this.lanes().reduce((sum, { builder }) => sum + (builder?.count ?? 0), 0);
+    return this.lanes.reduce((sum, { builder }) => sum + (builder?.count ?? 0), 0);
   }
   /** Bytes in the open batches. */
   get bytes(): number {
@@ -120,20 +123,16 @@ export class Intake implements LineSink {
 
   /** Seals the open batches, the most important first. */
   seal(): void {
-    for (const lane of this.lanes()) this.sealLane(lane);
+    for (const lane of this.lanes) this.sealLane(lane);
   }
 
   /** Hands the records that came in since the last call, one batch a lane, to the journal. */
   journal(write: (fresh: Batch, lane: Lane) => void): void {
-    for (const open of this.lanes()) {
+    for (const open of this.lanes) {
       if (!open.builder || open.journaled === open.builder.count) continue;
       write(open.builder.since(open.journaled), open.lane);
       open.journaled = open.builder.count;
     }
-  }
-
-  private lanes(): OpenLane[] {
-    return [this.high, this.normal, this.low];
   }
 
   private line(bytes: Buffer, start: number, newline: number): void {

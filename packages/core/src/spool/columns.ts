@@ -21,16 +21,16 @@ let scratch = Buffer.allocUnsafe(64 * 1024);
 /** The block of a batch with its length in front, valid until the next call: what has to last must be copied. */
 export function encodeColumns(batch: Batch): Buffer {
   const { count, offsets, levels, nanos, sequences } = batch;
-  const writer = Buffer.from(batch.writer);
-  const plain = !wholeTimes(batch.times);
-  const most = 16 + writer.length + count * (4 * maxVarintBytes + 8);
+  const writerBytes = Buffer.byteLength(batch.writer);
+  const most = 16 + writerBytes + count * (4 * maxVarintBytes + 8);
   if (scratch.length < most) scratch = Buffer.allocUnsafe(most + (most >> 1));
   const target = scratch;
-  target[4] = (nanos ? hasNanos : 0) | (sequences ? hasSequences : 0) | (plain ? plainTimes : 0);
-  let at = writeVarint(target, 5, writer.length);
-  at += writer.copy(target, at);
+  let at = writeVarint(target, 5, writerBytes);
+  at += target.write(batch.writer, at);
   at = writeLines(target, at, offsets, levels);
-  at = plain ? writePlain(target, at, batch.times) : writeTimes(target, at, batch.times);
+  const behindTimes = writeWhole(target, at, batch.times);
+  at = behindTimes ?? writePlain(target, at, batch.times);
+  target[4] = (nanos ? hasNanos : 0) | (sequences ? hasSequences : 0) | (behindTimes === undefined ? plainTimes : 0);
   if (nanos) for (let i = 0; i < count; i++) at = writeVarint(target, at, nanos[i]!);
   if (sequences) at = writeAscending(target, at, sequences, batch.firstSequence);
   target.writeUInt32LE(at - 4, 0);
@@ -48,17 +48,31 @@ function writeLines(target: Buffer, start: number, offsets: Uint32Array, levels:
   return at;
 }
 
-function writeTimes(target: Buffer, start: number, times: Float64Array): number {
+// Differences of whole times up to 2^51 stay exact when folded.
+const maxWholeTime = 2 ** 51;
+
+/** Times as differences; undefined, with nothing of use written, where one is not a whole number or out of range. */
+function writeWhole(target: Buffer, start: number, times: Float64Array): number | undefined {
   let at = start;
   let previous = 0;
   for (let i = 0; i < times.length; i++) {
     const time = times[i]!;
     const difference = time - previous;
-    if (difference >= 0 && difference < 64) target[at++] = 2 * difference;
-    else at = writeVarint(target, at, fold(difference));
+    // Nearly all: a little later than the one before. A whole difference to a whole number is exact.
+    if (time > 0 && difference >= 0 && difference < 64 && Math.floor(difference) === difference) {
+      target[at++] = 2 * difference;
+    } else if (isWhole(time)) {
+      at = writeVarint(target, at, fold(difference));
+    } else {
+      return undefined;
+    }
     previous = time;
   }
   return at;
+}
+
+function isWhole(time: number): boolean {
+  return time >= 0 && time < maxWholeTime && Math.floor(time) === time && !Object.is(time, -0);
 }
 
 function writePlain(target: Buffer, start: number, times: Float64Array): number {
@@ -75,16 +89,6 @@ function writeAscending(target: Buffer, start: number, sequences: Float64Array, 
     previous = sequence;
   }
   return at;
-}
-
-// Differences of whole times up to 2^51 stay exact when folded.
-const maxWholeTime = 2 ** 51;
-function wholeTimes(times: Float64Array): boolean {
-  for (let i = 0; i < times.length; i++) {
-    const time = times[i]!;
-    if (!(time >= 0 && time < maxWholeTime && Math.floor(time) === time) || Object.is(time, -0)) return false;
-  }
-  return true;
 }
 
 /** Reads a payload back; undefined if it contradicts itself, whatever its checksum says. */

@@ -203,7 +203,12 @@ export class Core {
    * what is written into a directory that is no longer ours may be deleted unread.
    */
   *fence(): Steps<void> {
-    if (this.directory.ready && (this.remote || !this.directory.lit)) yield* this.startOver('ENOENT');
+    if (this.deceivable) yield* this.startOver('ENOENT');
+  }
+
+  /** Whether others may take us for dead although we live. */
+  get deceivable(): boolean {
+    return this.directory.ready && (this.remote || !this.directory.lit);
   }
 
   abandonAll(code: string): void {

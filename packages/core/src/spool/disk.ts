@@ -5,7 +5,7 @@
 
 import type { Runtime } from '../runtime.js';
 import type { Call, FileSystem, Steps, Work } from './file-system.js';
-import { runSync } from './file-system.js';
+import { expectAll, runSync } from './file-system.js';
 
 export interface DiskOptions {
   readonly fs: FileSystem;
@@ -51,6 +51,12 @@ export class Disk {
   /** Runs a protocol now, whatever is going on in the background. It must touch nothing that a running one does. */
   runNow<T>(steps: Steps<T>): T {
     return runSync(this.#options.fs, steps);
+  }
+
+  /** Writes now, all of it: a short write is a full disk. */
+  writeNow(fd: number, buffers: readonly Buffer[], position: number): void {
+    const written = this.#options.fs.performSync({ name: 'write', args: [fd, buffers, position] });
+    expectAll(written as number, buffers);
   }
 
   async #drive<T>(steps: Steps<T>): Promise<T> {

@@ -146,10 +146,13 @@ export class DiskError extends Error {
 
 /** Writes buffers at a position; a short write is a full disk. */
 export function* writeFully(fd: number, buffers: readonly Buffer[], position: number): Steps<void> {
+  expectAll(yield* call('write', fd, buffers, position), buffers);
+}
+
+/** Throws unless all bytes were written: Linux reports a disk that fills up in the middle as a short write, no error. */
+export function expectAll(written: number, buffers: readonly Buffer[]): void {
   let expected = 0;
   for (const buffer of buffers) expected += buffer.length;
-  const written = yield* call('write', fd, buffers, position);
-  // Linux reports a disk that fills up in the middle of a write as a short write without an error.
   if (written !== expected) throw new DiskError('ENOSPC', `short write: ${written} of ${expected} bytes`);
 }
 

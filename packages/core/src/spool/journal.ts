@@ -33,50 +33,54 @@ export class Journal {
   write(batch: Batch, lane: Lane): Receipt | undefined {
     if (!this.#core.writable || !fits(batch) || !this.#quota.hasRoom(batch.bytes.length)) return undefined;
     const started = this.#core.runtime.monotonic();
-    const unit = this.#now(() => this.#piece(batch, lane));
+    const unit = this.#twice(() => this.#piece(batch, lane));
     if (unit) this.#core.writes.add(this.#core.runtime.monotonic() - started);
     return unit;
   }
 
-  /** Runs a write, once more in a new segment if it fails. */
-  #now<T>(steps: () => Steps<T>): T | undefined {
-    return this.#once(steps) ?? this.#once(steps, (error) => this.#core.failed(error));
+  /** Writes something, once more in a new segment if it fails. */
+  #twice<T>(write: () => T): T | undefined {
+    return this.#once(write) ?? this.#once(write, (error) => this.#core.failed(error));
   }
 
-  #once<T>(steps: () => Steps<T>, failed: (error: unknown) => void = () => {}): T | undefined {
+  #once<T>(write: () => T, failed: (error: unknown) => void = () => {}): T | undefined {
     try {
-      const result = this.#core.disk.runNow(steps());
+      const result = write();
       this.#core.succeeded();
       return result;
     } catch (error) {
-      this.#core.disk.runNow(this.#core.startOver(codeOf(error)));
+      this.#now(this.#core.startOver(codeOf(error)));
       failed(error);
       return undefined;
     }
   }
 
-  *#piece(batch: Batch, lane: Lane): Steps<Unit> {
+  #now<T>(steps: Steps<T>): T {
+    return this.#core.disk.runNow(steps);
+  }
+
+  #piece(batch: Batch, lane: Lane): Unit {
     const writer = this.#core.writer(lane, 'journal');
     // All pieces of a segment are one writer's, so that neighbours can always be joined.
-    if (writer.segment && this.#writerIds[lane] !== batch.writer) yield* writer.close();
+    if (writer.segment && this.#writerIds[lane] !== batch.writer) this.#now(writer.close());
     this.#writerIds[lane] = batch.writer;
     writer.patient = this.#pieces[lane].length > 0;
-    const unit = yield* this.#frame(writer, batch, frameTypes.piece);
+    const unit = this.#frame(writer, batch, frameTypes.piece);
     this.#pieces[lane].push(unit);
     return unit;
   }
 
-  *#frame(writer: SegmentWriter, batch: Batch, type: 0 | 1): Steps<Unit> {
-    yield* this.#core.fence();
-    const [written] = yield* writer.write([prepareNow(batch, type)]);
-    yield* this.#sync(writer, written!);
-    const unit = this.#core.include(written!);
+  #frame(writer: SegmentWriter, batch: Batch, type: 0 | 1): Unit {
+    const { disk, deceivable, options } = this.#core;
+    if (deceivable) this.#now(this.#core.fence());
+    const written = writer.writeNow(prepareNow(batch, type), disk);
+    if (options.sync === 'always') this.#now(this.#sync(writer, written));
+    const unit = this.#core.include(written);
     unit.segment.hold(unit);
     return unit;
   }
 
   *#sync(writer: SegmentWriter, { segment, offset }: Written): Steps<void> {
-    if (this.#core.options.sync !== 'always') return;
     try {
       yield* call('sync', segment.fd!);
       segment.durableUpTo = segment.size;
@@ -96,20 +100,23 @@ export class Journal {
     const writer = this.#core.writer(lane, 'journal');
     const unit =
       (bindable(writer, pieces, batch) ? this.#once(() => this.#bind(writer, pieces)) : undefined) ??
-      this.#now(() => this.#whole(writer, batch));
+      this.#twice(() => this.#whole(writer, batch));
     if (unit) this.#handOver(pieces, unit, lane);
     return unit;
   }
 
   /** A copy of a whole batch, in place of pieces that may be durable already. */
-  *#whole(writer: SegmentWriter, batch: Batch): Steps<Unit> {
-    const unit = yield* this.#frame(writer, batch, frameTypes.batch);
+  #whole(writer: SegmentWriter, batch: Batch): Unit {
+    const unit = this.#frame(writer, batch, frameTypes.batch);
+    if (this.#core.options.sync === 'interval') this.#now(this.#syncWhole(writer, unit));
+    return unit;
+  }
+
+  *#syncWhole(writer: SegmentWriter, unit: Unit): Steps<void> {
     const { segment } = unit;
-    if (this.#core.options.sync !== 'interval') return unit;
     try {
       yield* call('sync', segment.fd!);
       segment.durableUpTo = Math.max(segment.durableUpTo, segment.size);
-      return unit;
     } catch (error) {
       add(this.#core.counters.withdrawn, segment.settle(unit, 'rejected'));
       writer.abandon(codeOf(error));
@@ -127,10 +134,10 @@ export class Journal {
     this.#once(() => this.#piece(batch.range(from, batch.count), lane));
   }
 
-  *#bind(writer: SegmentWriter, pieces: readonly Unit[]): Steps<Unit> {
+  #bind(writer: SegmentWriter, pieces: readonly Unit[]): Unit {
     const parts = pieces.map((piece) => piece.parts[0]!);
-    const written = yield* writer.seal(parts.map(({ header }) => header));
-    yield* this.#sync(writer, written);
+    const written = this.#now(writer.seal(parts.map(({ header }) => header)));
+    if (this.#core.options.sync === 'always') this.#now(this.#sync(writer, written));
     const { segment, offset } = written;
     const unit = new Unit(segment, parts, [offset]);
     // The records are on the books already, with their pieces.
@@ -152,9 +159,10 @@ export class Journal {
       add(this.#core.counters.appended, copyOf(piece), -1);
       piece.segment.settle(piece, 'acked');
       // On the spot: a crash must not bring back both.
-      this.#core.disk.runNow(this.#shelf.writeSlots(piece.segment));
+      this.#now(this.#shelf.writeSlots(piece.segment));
       this.#shelf.touch(piece.segment);
     }
+    unit.segment.forgetSettled();
     this.#pieces[lane] = this.#pieces[lane].filter((piece) => standing(piece).state === 'held');
   }
 

@@ -137,6 +137,11 @@ export class Segment implements SegmentInfo {
     return this.waiting.records === 0 && this.held === 0 && !this.active && !this.locked;
   }
 
+  /** Bytes that a power loss would take from us, at most: not synced yet, and of records that still wait. */
+  get exposed(): number {
+    return Math.min(this.size - this.durableUpTo, this.waiting.bytes);
+  }
+
   hold(unit: Unit): void {
     if (unit.state !== 'free') return;
     unit.state = 'held';
@@ -172,13 +177,14 @@ export class Segment implements SegmentInfo {
     this.units?.push(unit);
   }
 
-  /** The first unit that nobody holds; settled ones in front of it are let go. */
+  /** The first unit that nobody holds; settled ones are let go. */
   firstFree(): Unit | undefined {
-    const { units } = this;
-    if (!units) return undefined;
-    let settled = 0;
-    while (settled < units.length && units[settled]!.state === 'settled') settled++;
-    if (settled > 0) units.splice(0, settled);
-    return units.find(({ state }) => state === 'free');
+    this.forgetSettled();
+    return this.units?.find(({ state }) => state === 'free');
+  }
+
+  /** Lets go of settled units, so that a segment that is written to for long does not pile them up. */
+  forgetSettled(): void {
+    if (this.units) this.units = this.units.filter(({ state }) => state !== 'settled');
   }
 }

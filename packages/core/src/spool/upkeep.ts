@@ -9,7 +9,7 @@ import type { Quota } from './quota.js';
 import type { Segment } from './segment.js';
 import type { Shelf } from './shelf.js';
 
-/** Unsynced bytes that do not wait for the interval. */
+/** Exposed bytes that do not wait for the interval. */
 const syncBytes = 4 * 2 ** 20;
 
 export interface UpkeepParts {
@@ -108,9 +108,10 @@ export class Upkeep {
     const { core } = this.#parts;
     this.start();
     if (!core.syncing || core.dirty.size === 0) return;
-    let waiting = 0;
-    for (const segment of core.dirty) waiting += segment.size - segment.durableUpTo;
-    if (waiting >= syncBytes) this.#syncNow();
+    // What the destination has by now is safe without us: it goes with the interval, if its segment lives that long.
+    let exposed = 0;
+    for (const segment of core.dirty) exposed += segment.exposed;
+    if (exposed >= syncBytes) this.#syncNow();
     else this.#syncTimer ??= core.runtime.after(core.options.syncIntervalMs, () => this.#syncNow());
   }
 

@@ -8,6 +8,12 @@ export const maxVarintBytes = 8;
 export function writeVarint(target: Uint8Array, offset: number, value: number): number {
   let at = offset;
   let rest = value;
+  if (rest >= 0x80 && rest < 0x4000) {
+    // The length of a line, as a rule.
+    target[at] = (rest & 0x7f) | 0x80;
+    target[at + 1] = rest >>> 7;
+    return at + 2;
+  }
   while (rest >= 0x80) {
     // Past 31 bits the operators of JavaScript lose the high ones.
     target[at++] = (rest % 0x80) | 0x80;

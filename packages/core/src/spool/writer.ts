@@ -7,10 +7,11 @@ import { crc32 } from 'node:zlib';
 import type { Lane } from '../lane.js';
 import { codecs } from './compression.js';
 import type { Directory } from './directory.js';
+import type { Disk } from './disk.js';
 import { type Key, SegmentCipher } from './encryption.js';
 import { attempt, call, type Steps, writeFully } from './file-system.js';
 import { encodeFrameHeader, encryptedFlag, type FrameHeader, frameSize, frameTypes, padding } from './frame.js';
-import { encodeFooter, encodeSeal, footerBytes } from './marker.js';
+import { encodeFooter, encodeSeal } from './marker.js';
 import type { PreparedFrame } from './prepare.js';
 import { Segment } from './segment.js';
 import {
@@ -87,31 +88,41 @@ export class SegmentWriter {
   /** Appends frames to one segment with one write. Throws after any failure, with the segment abandoned. */
   *write(frames: readonly PreparedFrame[]): Steps<Written[]> {
     const zstd = frames.some(({ codec }) => codec === codecs.zstd);
-    if (this.full || (zstd && this.#open?.header.zstd === false)) yield* this.close();
+    if (!this.#takes(zstd)) yield* this.close();
     const open = this.#open ?? (yield* this.#create(zstd));
-    const buffers: Buffer[] = open.segment.size === 0 ? [encodeSegmentHeader(open.header)] : [];
-    const start = open.segment.size;
-    let end = start === 0 ? segmentHeaderBytes : start;
-    const written: Written[] = [];
-    let { frames: frameIndex, records, lineBytes } = open;
-    for (const frame of frames) {
-      const header = place(open, frame, { frameIndex, recordsBefore: records, lineBytesBefore: lineBytes, buffers });
-      written.push({ segment: open.segment, offset: end, header });
-      end += frameSize(header.storedLength);
-      frameIndex++;
-      records += header.recordCount;
-      lineBytes += header.lineBytes;
-    }
+    return yield* this.#append(open, frames);
+  }
+
+  /** Appends a frame on the spot: what the journal does for each write, so without steps where a segment is open. */
+  writeNow(frame: PreparedFrame, disk: Disk): Written {
+    const open = this.#open;
+    if (!open || !this.#takes(frame.codec === codecs.zstd)) return disk.runNow(this.write([frame]))[0]!;
+    const draft = newDraft(open);
+    const written = place(open, frame, draft);
     try {
-      yield* writeFully(open.fd, buffers, start);
+      disk.writeNow(open.fd, draft.buffers, open.segment.size);
+    } catch (error) {
+      disk.runNow(this.#abandon(error));
+      throw error;
+    }
+    account(open, draft, written.header);
+    return written;
+  }
+
+  #takes(zstd: boolean): boolean {
+    return !this.full && !(zstd && this.#open?.header.zstd === false);
+  }
+
+  *#append(open: Open, frames: readonly PreparedFrame[]): Steps<Written[]> {
+    const draft = newDraft(open);
+    const written = frames.map((frame) => place(open, frame, draft));
+    try {
+      yield* writeFully(open.fd, draft.buffers, open.segment.size);
     } catch (error) {
       yield* this.#abandon(error);
       throw error;
     }
-    open.segment.size = end;
-    open.frames = frameIndex;
-    open.records = records;
-    for (const { header } of written) account(open, header);
+    for (const { header } of written) account(open, draft, header);
     return written;
   }
 
@@ -120,21 +131,9 @@ export class SegmentWriter {
     const payload = encodeSeal(pieces.map(({ frameIndex }) => frameIndex));
     const { firstSequence } = pieces[0]!;
     const { lastSequence } = pieces.at(-1)!;
-    const common = { codec: codecs.none, recordCount: 0, lineBytes: 0, rawLength: payload.length, chunks: [payload] };
     const numbers = { firstSequence, lastSequence, ...span(pieces) };
-    const open = this.#open!;
-    const buffers: Buffer[] = [];
-    const header = place(open, { type: frameTypes.seal, ...numbers, ...common }, nextPlace(open, buffers));
-    const offset = open.segment.size;
-    try {
-      yield* writeFully(open.fd, buffers, offset);
-    } catch (error) {
-      yield* this.#abandon(error);
-      throw error;
-    }
-    open.segment.size += frameSize(header.storedLength);
-    open.frames++;
-    return { segment: open.segment, offset, header };
+    const [written] = yield* this.#append(this.#open!, [{ type: frameTypes.seal, ...numbers, ...mark(payload) }]);
+    return written!;
   }
 
   /** Closes the open segment with a footer. Never throws: a segment without a footer is walked instead. */
@@ -143,22 +142,12 @@ export class SegmentWriter {
     if (!open) return;
     const { frames, records, lineBytes, minTime, maxTime, maxLevel } = open;
     const payload = encodeFooter({ frames, records, lineBytes, minTime, maxTime, maxLevel });
-    const numbers = { firstSequence: 0, lastSequence: 0, recordCount: 0, lineBytes: 0, minTime, maxTime, maxLevel };
-    const footer = {
-      type: frameTypes.footer,
-      codec: codecs.none,
-      rawLength: footerBytes,
-      chunks: [payload],
-      ...numbers,
-    };
-    const buffers: Buffer[] = [];
-    place(open, footer, nextPlace(open, buffers));
+    const numbers = { firstSequence: 0, lastSequence: 0, minTime, maxTime, maxLevel };
     try {
-      yield* writeFully(open.fd, buffers, open.segment.size);
-      open.segment.size += frameSize(footerBytes);
+      yield* this.#append(open, [{ type: frameTypes.footer, ...numbers, ...mark(payload) }]);
       this.#leave(open);
-    } catch (error) {
-      yield* this.#abandon(error);
+    } catch {
+      // It has been left, as after any failed write.
     }
   }
 
@@ -221,12 +210,24 @@ export class SegmentWriter {
   }
 }
 
-interface Place {
-  readonly frameIndex: number;
-  readonly recordsBefore: number;
-  readonly lineBytesBefore: number;
-  /** Where the frame's bytes are put. */
+/** Frames that are about to be written together, and what the segment holds with them. */
+interface Draft {
   readonly buffers: Buffer[];
+  end: number;
+  frames: number;
+  records: number;
+  lineBytes: number;
+}
+
+function newDraft({ segment, header, frames, records, lineBytes }: Open): Draft {
+  const { size } = segment;
+  if (size > 0) return { buffers: [], end: size, frames, records, lineBytes };
+  return { buffers: [encodeSegmentHeader(header)], end: segmentHeaderBytes, frames, records, lineBytes };
+}
+
+/** What frames without records of their own have in common. */
+function mark(payload: Buffer) {
+  return { codec: codecs.none, recordCount: 0, lineBytes: 0, rawLength: payload.length, chunks: [payload] };
 }
 
 function span(headers: readonly FrameHeader[]): { minTime: number; maxTime: number; maxLevel: number } {
@@ -241,14 +242,10 @@ function span(headers: readonly FrameHeader[]): { minTime: number; maxTime: numb
   return { minTime, maxTime, maxLevel };
 }
 
-function nextPlace({ frames, records, lineBytes }: Open, buffers: Buffer[]): Place {
-  return { frameIndex: frames, recordsBefore: records, lineBytesBefore: lineBytes, buffers };
-}
-
 /** Gives a frame its place: header, encrypted payload, checksum, padding. */
-function place(open: Open, frame: PreparedFrame, where: Place): FrameHeader {
+function place(open: Open, frame: PreparedFrame, draft: Draft): Written {
   const cipher = frame.type === frameTypes.batch || frame.type === frameTypes.piece ? open.cipher : undefined;
-  const header = headerOf(open.header, frame, where);
+  const header = headerOf(open.header, frame, draft);
   if (cipher) {
     header.flags = encryptedFlag;
     header.storedLength += SegmentCipher.overhead;
@@ -256,15 +253,19 @@ function place(open: Open, frame: PreparedFrame, where: Place): FrameHeader {
   const stored = cipher ? cipher.encrypt(encodeFrameHeader(header), header.frameIndex, frame.chunks) : frame.chunks;
   // Of nothing, zlib returns 0 whatever came before.
   for (const chunk of stored) if (chunk.length > 0) header.payloadCrc = crc32(chunk, header.payloadCrc);
-  const { buffers } = where;
-  buffers.push(encodeFrameHeader(header), ...stored);
+  draft.buffers.push(encodeFrameHeader(header), ...stored);
   const pad = padding(header.storedLength);
-  if (pad > 0) buffers.push(zeros.subarray(0, pad));
-  return header;
+  if (pad > 0) draft.buffers.push(zeros.subarray(0, pad));
+  const offset = draft.end;
+  draft.end += frameSize(header.storedLength);
+  draft.frames++;
+  draft.records += header.recordCount;
+  draft.lineBytes += header.lineBytes;
+  return { segment: open.segment, offset, header };
 }
 
 /** A frame's header before it is encrypted and summed. Name by name: the journal makes one for each write. */
-function headerOf(segment: SegmentHeader, frame: PreparedFrame, where: Place): Writable<FrameHeader> {
+function headerOf(segment: SegmentHeader, frame: PreparedFrame, draft: Draft): Writable<FrameHeader> {
   let storedLength = 0;
   for (const chunk of frame.chunks) storedLength += chunk.length;
   return {
@@ -282,15 +283,19 @@ function headerOf(segment: SegmentHeader, frame: PreparedFrame, where: Place): W
     maxLevel: frame.maxLevel,
     salt: segment.salt,
     segmentNumber: segment.number,
-    frameIndex: where.frameIndex,
-    recordsBefore: where.recordsBefore,
+    frameIndex: draft.frames,
+    recordsBefore: draft.records,
     lineBytes: frame.lineBytes,
-    lineBytesBefore: where.lineBytesBefore,
+    lineBytesBefore: draft.lineBytes,
   };
 }
 
-function account(open: Open, header: FrameHeader): void {
-  open.lineBytes += header.lineBytes;
+/** Puts a frame on the books that was written with a draft. */
+function account(open: Open, draft: Draft, header: FrameHeader): void {
+  open.segment.size = draft.end;
+  open.frames = draft.frames;
+  open.records = draft.records;
+  open.lineBytes = draft.lineBytes;
   open.minTime = Math.min(open.minTime, header.minTime);
   open.maxTime = Math.max(open.maxTime, header.maxTime);
   open.maxLevel = Math.max(open.maxLevel, header.maxLevel);
