@@ -119,6 +119,7 @@ export class Journal {
       segment.durableUpTo = Math.max(segment.durableUpTo, segment.size);
     } catch (error) {
       add(this.#core.counters.withdrawn, segment.settle(unit, 'rejected'));
+      segment.syncFailed = codeOf(error);
       writer.abandon(codeOf(error));
       yield* this.#shelf.writeSlots(segment);
       throw error;

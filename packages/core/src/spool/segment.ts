@@ -106,6 +106,8 @@ export class Segment implements SegmentInfo {
   units: Unit[] | undefined;
   /** Being written. Never evicted, never walked. */
   active = false;
+  /** A sync of it failed: another would succeed without writing what is missing, so it is rescued instead. */
+  syncFailed: string | undefined;
   /** Cannot be read here: another format, or a key that is missing. Kept until age or quota takes it. */
   locked = false;
   /** Its losses were counted. */

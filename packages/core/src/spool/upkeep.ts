@@ -4,7 +4,7 @@
 import type { Timer } from '../runtime.js';
 import type { Core } from './core.js';
 import type { Drain } from './drain.js';
-import { call, codeOf, type Steps } from './file-system.js';
+import { call, codeOf, DiskError, type Steps } from './file-system.js';
 import type { Quota } from './quota.js';
 import type { Segment } from './segment.js';
 import type { Shelf } from './shelf.js';
@@ -141,6 +141,7 @@ export class Upkeep {
     if (fd === undefined || segment.durableUpTo >= size) return;
     const started = core.runtime.monotonic();
     try {
+      if (segment.syncFailed !== undefined) throw new DiskError(segment.syncFailed, 'an earlier sync failed');
       yield* call('sync', fd);
       core.syncs.add(core.runtime.monotonic() - started);
       segment.durableUpTo = Math.max(segment.durableUpTo, size);
