@@ -8,8 +8,8 @@ import { createRequire } from 'node:module';
 const require = createRequire(new URL('../../packages/middleware/package.json', import.meta.url));
 const pino = require('pino');
 const { withContext } = require('@spillway/middleware');
-const [framework, logging] = process.argv.slice(2);
-const destination = pino.destination('/dev/null');
+const [framework, logging, sync] = process.argv.slice(2);
+const destination = pino.destination({ dest: '/dev/null', sync: sync === 'sync' });
 const contextual = () => pino(withContext({}), destination);
 const plain = () => pino({}, destination);
 // pino-http as those configure it who mind its cost: one id instead of the whole request on every line, few fields.

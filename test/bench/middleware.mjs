@@ -1,12 +1,16 @@
 // What request logging costs a request: CPU time of the whole server process a request, ours beside pino-http, Fastify's and
-// Hono's own loggers, and beside none. All variants run in the same rounds, in turns, every time in a fresh process; the
-// figures are medians over the rounds. Run after `pnpm build:js`:
-//   node test/bench/middleware.mjs [rounds=5] [requests=20000] [framework,…]
+// Hono's own loggers, and beside none. In every round each variant has a fresh process, for how the engine happens to optimize a
+// process stays with it for life; when all are warm they are loaded in turns, so that a machine that slows down for a while slows
+// all of them. The figures are medians over the rounds, the ratios medians of each round's own. Run after `pnpm build:js`:
+//   node test/bench/middleware.mjs [rounds=5] [requests=20000] [framework,…] [async|sync]
+// The destination drops all lines. `async`, pino's default, writes what has piled up since the last write, and measures that
+// pile again for each line; `sync` writes each line at once.
 import { fork } from 'node:child_process';
 import net from 'node:net';
 
 const [rounds = 5, requests = 20_000] = process.argv.slice(2, 4).map(Number);
 const chosen = (process.argv[4] ?? 'node,express,fastify,hono').split(',');
+const destination = process.argv[5] ?? 'async';
 const variants = {
   node: ['none', 'pino-http', 'pino-http-lean', 'spillway'],
   express: ['none', 'pino-http', 'pino-http-lean', 'spillway'],
@@ -14,6 +18,8 @@ const variants = {
   hono: ['none', 'own', 'structured', 'spillway'],
 };
 const CONNECTIONS = 32;
+const TURNS = 10;
+const PER_CONNECTION = Math.ceil(requests / TURNS / CONNECTIONS);
 // What a browser behind a proxy sends.
 const request = [
   'GET /users/42?page=2 HTTP/1.1',
@@ -48,20 +54,13 @@ function drive(port, count) {
   });
 }
 
-const load = (port, count) =>
-  Promise.all(Array.from({ length: CONNECTIONS }, () => drive(port, Math.ceil(count / CONNECTIONS))));
+const load = (port) => Promise.all(Array.from({ length: CONNECTIONS }, () => drive(port, PER_CONNECTION)));
 const reply = (child) => new Promise((resolve) => child.once('message', resolve));
 
-/** One measurement in a fresh process: how the engine happens to optimize a process stays with it for life. */
-async function measure(framework, logging) {
-  const child = fork(new URL('./middleware-server.mjs', import.meta.url), [framework, logging]);
+async function start(framework, logging) {
+  const child = fork(new URL('./middleware-server.mjs', import.meta.url), [framework, logging, destination]);
   const { port } = await reply(child);
-  await load(port, requests / 2);
-  const before = await usage(child);
-  await load(port, requests);
-  const after = await usage(child);
-  child.disconnect();
-  return (after - before) / (Math.ceil(requests / CONNECTIONS) * CONNECTIONS);
+  return { logging, child, port, cost: 0 };
 }
 
 async function usage(child) {
@@ -71,24 +70,40 @@ async function usage(child) {
   return cpu.user + cpu.system;
 }
 
+/** What a request costs with each way of logging, in one round. */
+async function round(framework) {
+  const servers = [];
+  for (const logging of variants[framework]) servers.push(await start(framework, logging));
+  // As many requests to warm up as are measured.
+  for (const { port } of servers) for (let turn = 0; turn < TURNS; turn++) await load(port);
+  for (let turn = 0; turn < TURNS; turn++) {
+    // Whoever comes first in one turn comes last in the next.
+    for (const server of turn % 2 === 0 ? servers : [...servers].reverse()) {
+      const before = await usage(server.child);
+      await load(server.port);
+      server.cost += (await usage(server.child)) - before;
+    }
+  }
+  for (const { child } of servers) child.disconnect();
+  const count = TURNS * PER_CONNECTION * CONNECTIONS;
+  return Object.fromEntries(servers.map(({ logging, cost }) => [logging, cost / count]));
+}
+
 const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
 for (const framework of chosen) {
-  const costs = Object.fromEntries(variants[framework].map((logging) => [logging, []]));
-  for (let n = 0; n < rounds; n++) {
-    // Whoever comes first in one round comes last in the next.
-    const order = n % 2 === 0 ? variants[framework] : [...variants[framework]].reverse();
-    for (const logging of order) costs[logging].push(await measure(framework, logging));
-  }
-  const bare = median(costs.none);
-  console.log(`\n${framework}: CPU of the process per request, median of ${rounds} rounds of ${requests}`);
-  for (const [logging, own] of Object.entries(costs)) {
-    const cost = median(own);
-    const ratio = median(costs.spillway) / cost;
-    const spread = `${Math.min(...own).toFixed(1)}–${Math.max(...own).toFixed(1)}`;
+  const results = [];
+  for (let n = 0; n < rounds; n++) results.push(await round(framework));
+  const all = `median of ${rounds} rounds of ${requests}, ${destination} destination, Node ${process.version}`;
+  console.log(`\n${framework}: CPU of the process per request, ${all}`);
+  for (const logging of variants[framework]) {
+    const own = results.map((costs) => costs[logging]);
+    const over = median(results.map((costs) => costs[logging] - costs.none));
+    const ratios = results.map((costs) => costs.spillway / costs[logging]);
+    const spread = (values, digits) => `${Math.min(...values).toFixed(digits)}–${Math.max(...values).toFixed(digits)}`;
     console.log(
-      `  ${logging.padEnd(15)} ${cost.toFixed(1).padStart(6)} µs (${spread})  logging ${(cost - bare).toFixed(1).padStart(5)} µs` +
-        `  spillway/this ${ratio.toFixed(2)}`,
+      `  ${logging.padEnd(15)} ${median(own).toFixed(1).padStart(6)} µs (${spread(own, 1)})  logging ${over.toFixed(1).padStart(5)} µs` +
+        `  spillway/this ${median(ratios).toFixed(2)} (${spread(ratios, 2)})`,
     );
   }
 }
