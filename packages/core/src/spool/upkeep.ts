@@ -141,8 +141,9 @@ export class Upkeep {
     if (fd === undefined || segment.durableUpTo >= size) return;
     const started = core.runtime.monotonic();
     try {
-      if (segment.syncFailed !== undefined) throw new DiskError(segment.syncFailed, 'an earlier sync failed');
       yield* call('sync', fd);
+      // The kernel tells of a failure once: whoever syncs after it, or beside it, hears of success.
+      if (segment.syncFailed !== undefined) throw new DiskError(segment.syncFailed, 'another sync failed');
       core.syncs.add(core.runtime.monotonic() - started);
       segment.durableUpTo = Math.max(segment.durableUpTo, size);
       if (segment.size > size) core.dirty.add(segment);
