@@ -246,12 +246,12 @@ suite('the spool on a real disk', () => {
 });
 
 suite('the spool on a simulated disk', () => {
-  const start = (disk: SimMachine) => {
+  const start = (disk: SimMachine, onEvent: (event: SpoolEvent) => void = () => {}) => {
     const process = disk.spawn('p');
     const ports = { fs: process.fs, runtime: process.runtime, identity: { pid: 1, hostname: 'h', bootId: 'b' } };
     const tuning = { offload: false };
     const given = { directory: '/data/s', minFreeBytes: 0 };
-    return { process, spool: createSpool(given, { ...ports, destination: 'd', env: {}, tuning }) };
+    return { process, spool: createSpool(given, { ...ports, destination: 'd', env: {}, tuning, onEvent }) };
   };
 
   it('writes an ack again that the disk took only in part', async () => {
@@ -271,5 +271,25 @@ suite('the spool on a simulated disk', () => {
     await disk.advance(70_000);
     expect((await disk.finish(next.next()))?.batch.id).toBe('w1-10-3');
     expect(await disk.finish(next.next())).toBeUndefined();
+  });
+
+  it('loses nothing to a power loss after a close whose first sync failed', async () => {
+    const disk = new SimMachine(1);
+    const opened: string[] = [];
+    const { spool } = start(disk, (event) => {
+      if (event.type !== 'segmentOpened') return;
+      opened.push(event.segment);
+      // The second one takes what is rescued from the first.
+      if (opened.length === 2) disk.faults.failedSync = 0;
+    });
+    await disk.finish(spool.append(batch(0, 3), 'normal'));
+    disk.faults.failedSync = 1;
+    await disk.finish(spool.close());
+    expect(opened).toHaveLength(2);
+    disk.powerLoss();
+    const next = start(disk).spool;
+    await disk.finish(next.scan());
+    await disk.advance(100_000);
+    expect((await disk.finish(next.next()))?.batch.count).toBe(3);
   });
 });

@@ -11,6 +11,8 @@ import type { Shelf } from './shelf.js';
 
 /** Exposed bytes that do not wait for the interval. */
 const syncBytes = 4 * 2 ** 20;
+/** How often in a row the copies of what was rescued are synced. */
+const maxSyncRounds = 4;
 
 export interface UpkeepParts {
   readonly core: Core;
@@ -129,16 +131,26 @@ export class Upkeep {
     core.disk.run(() => this.syncAll()).then(done, done);
   }
 
-  /** Syncs every segment that has unsynced bytes. */
+  /**
+   * Syncs every segment that has unsynced bytes, and at once the copies of what was rescued: their originals go, and may
+   * have held what was durable before. A disk that goes on failing is left alone until the next time.
+   */
   *syncAll(): Steps<void> {
-    for (const segment of [...this.#parts.core.dirty]) yield* this.#sync(segment);
+    let failed = true;
+    for (let round = 0; round < maxSyncRounds && failed; round++) {
+      failed = false;
+      for (const segment of [...this.#parts.core.dirty]) {
+        if (!(yield* this.#sync(segment))) failed = true;
+      }
+    }
   }
 
-  *#sync(segment: Segment): Steps<void> {
+  /** False if it failed, and what was at risk was rescued into another segment. */
+  *#sync(segment: Segment): Steps<boolean> {
     const { core, drain } = this.#parts;
     const { size, fd } = segment;
     core.dirty.delete(segment);
-    if (fd === undefined || segment.durableUpTo >= size) return;
+    if (fd === undefined || segment.durableUpTo >= size) return true;
     const started = core.runtime.monotonic();
     try {
       yield* call('sync', fd);
@@ -147,6 +159,7 @@ export class Upkeep {
       core.syncs.add(core.runtime.monotonic() - started);
       segment.durableUpTo = Math.max(segment.durableUpTo, size);
       if (segment.size > size) core.dirty.add(segment);
+      return true;
     } catch (error) {
       // After a failed sync the kernel may call the pages clean: a second try would succeed without writing them.
       const writer = core.writer(segment.lane, segment.kind);
@@ -154,6 +167,7 @@ export class Upkeep {
       const code = codeOf(error);
       const atRisk = yield* drain.rescue(segment);
       if (atRisk.records > 0) core.emit({ type: 'recordsAtRisk', segment: segment.path, ...atRisk, code });
+      return false;
     }
   }
 }
