@@ -1,3 +1,6 @@
+// The datadog transport on VictoriaLogs, which takes what Datadog's intake takes, if all values are text. Datadog itself
+// exists as a service only.
+
 import { batchOf } from '@spillway/testing';
 import { type DatadogOptions, datadog } from '@spillway/transports';
 import { afterAll, beforeAll, expect, it } from 'vitest';

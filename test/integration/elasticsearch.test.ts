@@ -1,3 +1,5 @@
+// The elasticsearch transport on a real OpenSearch, and on VictoriaLogs, which speaks the same protocol in its own way.
+
 import { batchOf } from '@spillway/testing';
 import { type ElasticsearchOptions, elasticsearch } from '@spillway/transports';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,3 +1,5 @@
+// The loki transport on a real Loki.
+
 import { batchOf } from '@spillway/testing';
 import { type LokiOptions, loki } from '@spillway/transports';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,3 +1,5 @@
+// The otlp transport on a real OpenTelemetry Collector, and on VictoriaLogs and Loki, which take the same protocol.
+
 import { batchOf } from '@spillway/testing';
 import { type OtlpOptions, otlp } from '@spillway/transports';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,3 +1,5 @@
+// The victorialogs transport on a real VictoriaLogs.
+
 import { batchOf } from '@spillway/testing';
 import { type VictoriaLogsOptions, victorialogs } from '@spillway/transports';
 import { afterAll, beforeAll, expect, it } from 'vitest';
