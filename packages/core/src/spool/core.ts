@@ -79,7 +79,7 @@ export class Core {
   /** Called when there is something that `Upkeep` should look after. */
   wake: () => void = () => {};
   /** Syncs a segment; what a failure puts at risk is written again elsewhere. */
-  sync: (segment: Segment) => Steps<unknown> = function* () {};
+  sync: (segment: Segment) => Steps<void> = function* () {};
   /** Called when the disk stops answering. */
   stalled: () => void = () => {};
 

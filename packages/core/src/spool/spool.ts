@@ -289,7 +289,7 @@ export class Spool {
     yield* this.#drain.forgiveAll();
     yield* this.#shelf.flush();
     for (const segment of catalog.all()) yield* this.#shelf.writeSlots(segment);
-    if (this.#core.syncing) yield* this.#upkeep.syncAll();
+    if (this.#core.syncing) yield* this.#upkeep.sync();
     for (const segment of [...catalog.all()]) {
       if (segment.finished) yield* this.#shelf.discard(segment);
       else if (segment.fd !== undefined) yield* attempt('close', segment.fd);

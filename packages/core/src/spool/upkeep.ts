@@ -33,7 +33,7 @@ export class Upkeep {
   constructor(parts: UpkeepParts) {
     this.#parts = parts;
     parts.core.wake = () => this.start();
-    parts.core.sync = (segment) => this.#sync(segment);
+    parts.core.sync = (segment) => this.sync([segment]);
   }
 
   /** Starts the clock, once there is something to look after. */
@@ -128,20 +128,20 @@ export class Upkeep {
       this.#syncing = false;
       if (core.dirty.size > 0 && !core.closed) this.wrote();
     };
-    core.disk.run(() => this.syncAll()).then(done, done);
+    core.disk.run(() => this.sync()).then(done, done);
   }
 
   /**
-   * Syncs every segment that has unsynced bytes, and at once the copies of what was rescued: their originals go, and may
-   * have held what was durable before. A disk that goes on failing is left alone until the next time.
+   * Syncs segments, those that have unsynced bytes unless others are named; and at once the copies of what was rescued
+   * where that failed: their originals go, and may have held what was durable before. A disk that goes on failing is left
+   * alone until the next time.
    */
-  *syncAll(): Steps<void> {
-    let failed = true;
-    for (let round = 0; round < maxSyncRounds && failed; round++) {
-      failed = false;
-      for (const segment of [...this.#parts.core.dirty]) {
-        if (!(yield* this.#sync(segment))) failed = true;
-      }
+  *sync(segments: readonly Segment[] = [...this.#parts.core.dirty]): Steps<void> {
+    let waiting = segments;
+    for (let round = 0; round < maxSyncRounds && waiting.length > 0; round++) {
+      let failed = false;
+      for (const segment of waiting) if (!(yield* this.#sync(segment))) failed = true;
+      waiting = failed ? [...this.#parts.core.dirty] : [];
     }
   }
 
