@@ -69,8 +69,12 @@ export class Relay implements Shipper {
   }
 
   async ready(): Promise<void> {
-    if (this.local) await this.local.ready();
-    else if (!this.closing) await this.question((id) => ({ type: 'ready', id }));
+    while (!this.local && !this.closing) {
+      const { settled } = await this.question((id) => ({ type: 'ready', id }));
+      if (settled) return;
+      // The thread is gone, and asked again is what takes its place.
+    }
+    await this.local?.ready();
   }
 
   async flush({ timeoutMs }: { timeoutMs?: number } = {}): Promise<FlushReport> {
@@ -140,6 +144,10 @@ export class Relay implements Shipper {
     });
   }
 
+  private answerNo(): void {
+    for (const answered of this.questions.values()) answered({ settled: false, stats: this.stats() });
+  }
+
   private start(): void {
     try {
       const { port1, port2 } = new MessageChannel();
@@ -182,7 +190,7 @@ export class Relay implements Shipper {
     }
     this.past = merged(this.past, abandoned(this.current));
     this.current = noStats(this.current);
-    for (const answered of this.questions.values()) answered({ settled: false, stats: this.stats() });
+    this.answerNo();
     if (this.restarts++ < MAX_RESTARTS) this.start();
     else void this.shipHere();
   }
@@ -194,6 +202,8 @@ export class Relay implements Shipper {
     });
     const plan = planStream(this.options);
     this.local = pipeline(await loadTransport(plan.to), plan.pipeline);
+    // What was asked before anybody was there to answer.
+    this.answerNo();
     this.finish(await consume(new RingReader(this.memory), this.local));
   }
 
