@@ -1,10 +1,11 @@
 // The open batch: lines are copied in, in runs, until it is sealed.
-// In: runs of lines and each line's size, time and level. Out: an immutable Batch.
-// Invariants: never exceeds the limits it was made with, but for a single record that alone is larger than `maxBytes`
-// (the encoder has the last word on that one); offsets always describe the bytes copied so far plus the current run.
+// In: runs of lines with their columns. Out: an immutable Batch.
+// Invariant: never exceeds the limits it was made with, but for a single record that alone is larger than `maxBytes`
+// (the encoder has the last word on that one).
 
-import { Batch } from './batch.js';
+import { Batch, type Columns } from './batch.js';
 import type { BufferPool } from './buffer-pool.js';
+import type { LineColumns } from './lines/columns.js';
 
 /** When a batch is full. */
 export interface BatchLimits {
@@ -22,15 +23,14 @@ export interface Capacity {
 }
 
 /** Builds one batch. */
-export class BatchBuilder {
+export class BatchBuilder implements Columns {
   count = 0;
   /** Bytes of all lines so far, newlines included. */
   size = 0;
   private bytes: Buffer;
-  private copied = 0;
-  private offsets: Uint32Array;
-  private times: Float64Array;
-  private levels: Uint16Array;
+  offsets: Uint32Array;
+  times: Float64Array;
+  levels: Uint16Array;
   private nanos: Uint32Array | undefined;
   private earliest = Number.POSITIVE_INFINITY;
   private latest = Number.NEGATIVE_INFINITY;
@@ -50,39 +50,24 @@ export class BatchBuilder {
     this.levels = new Uint16Array(capacity.records);
   }
 
-  /** Whether a line of this size (newline included) and time still belongs in. An empty batch takes any line. */
-  fits(size: number, time: number): boolean {
-    const { maxBytes, maxRecords, overheadBytes, maxSpanMs } = this.limits;
-    if (this.count === 0) return true;
-    if (this.count >= maxRecords) return false;
-    if (this.size + size + (this.count + 1) * overheadBytes > maxBytes) return false;
-    return maxSpanMs === Number.POSITIVE_INFINITY || this.spanWith(time) <= maxSpanMs;
-  }
-
-  /** Takes note of the next line. Its bytes follow with {@link copy}. */
-  add(size: number, time: number, level: number): void {
-    const at = this.count;
-    if (at === this.levels.length) this.grow();
-    this.times[at] = time;
-    this.levels[at] = level;
-    this.count = at + 1;
-    this.size += size;
-    this.offsets[at + 1] = this.size;
-    if (time < this.earliest) this.earliest = time;
-    if (time > this.latest) this.latest = time;
+  /** Copies as many of the lines [from, to) as still belong in; an empty batch takes any line. Returns how many. */
+  append(lines: LineColumns, source: Buffer, from: number, to: number): number {
+    const taken = this.fitting(lines, from, to);
+    if (taken === 0) return 0;
+    const { count, size } = this;
+    this.count += taken;
+    this.size += lines.bytes(from, from + taken);
+    if (this.count > this.levels.length) this.grow();
+    if (this.size > this.bytes.length) this.widen(size);
+    this.bytes.set(source.subarray(lines.offsets[from], lines.offsets[from + taken]), size);
+    lines.copy(from, from + taken, this, count, size);
+    return taken;
   }
 
   /** Notes the nanoseconds of the line added last. */
   addNanos(nanos: number): void {
     this.nanos ??= new Uint32Array(this.levels.length);
     this.nanos[this.count - 1] = nanos;
-  }
-
-  /** Copies the lines noted since the last copy: [start, end) of the source. */
-  copy(source: Uint8Array, start: number, end: number): void {
-    if (this.size > this.bytes.length) this.widen();
-    this.bytes.set(start === 0 && end === source.length ? source : source.subarray(start, end), this.copied);
-    this.copied = this.size;
   }
 
   /** The records [from, count) as they are now, for the journal. Shares the bytes. Valid until the next call. */
@@ -125,21 +110,41 @@ export class BatchBuilder {
     });
   }
 
-  private spanWith(time: number): number {
-    return Math.max(this.latest, time) - Math.min(this.earliest, time);
+  /** How many of the lines [from, to) still belong in. */
+  private fitting(lines: LineColumns, from: number, to: number): number {
+    const { maxBytes, maxRecords, overheadBytes } = this.limits;
+    const last = Math.min(to, from + maxRecords - this.count);
+    const fit = lines.within(maxBytes - this.size - this.count * overheadBytes, overheadBytes, from, last);
+    return this.withinSpan(lines, from, this.count === 0 ? Math.max(fit, 1) : fit);
+  }
+
+  /** How many of the next `fit` lines are close enough in time. The first line of a batch always is. */
+  private withinSpan(lines: LineColumns, from: number, fit: number): number {
+    const { maxSpanMs } = this.limits;
+    if (maxSpanMs === Number.POSITIVE_INFINITY) return fit;
+    for (let i = 0; i < fit; i++) {
+      const time = lines.times[from + i]!;
+      const earliest = Math.min(this.earliest, time);
+      const latest = Math.max(this.latest, time);
+      if (latest - earliest > maxSpanMs) return i;
+      this.earliest = earliest;
+      this.latest = latest;
+    }
+    return fit;
   }
 
   private grow(): void {
-    const capacity = this.levels.length * 4;
+    const capacity = Math.max(this.count, this.levels.length * 4);
     this.offsets = enlarged(new Uint32Array(capacity + 1), this.offsets);
     this.times = enlarged(new Float64Array(capacity), this.times);
     this.levels = enlarged(new Uint16Array(capacity), this.levels);
     if (this.nanos) this.nanos = enlarged(new Uint32Array(capacity), this.nanos);
   }
 
-  private widen(): void {
+  /** Moves the first `used` bytes to where there is room for all. */
+  private widen(used: number): void {
     const wider = this.buffers.take(Math.max(this.size, Math.min(this.bytes.length * 4, this.limits.maxBytes)));
-    wider.set(this.bytes.subarray(0, this.copied));
+    wider.set(this.bytes.subarray(0, used));
     this.buffers.give(this.bytes);
     this.bytes = wider;
   }

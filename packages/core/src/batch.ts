@@ -3,8 +3,18 @@
 // Invariants: every line ends in exactly one newline; each record has a sequence number that its writer never gives
 // twice, so a record keeps its id, and its bytes on the wire, through retries, splits, the spool and restarts.
 
-/** The columns of a batch. `offsets` has one more entry than there are records. */
-export interface BatchParts {
+/** What is known of each record beside its bytes. */
+export interface Columns {
+  /** Where each record starts, and at last where the last one ends. */
+  readonly offsets: Uint32Array;
+  /** Milliseconds since the epoch: the record's own time, or its arrival where it has none. */
+  readonly times: Float64Array;
+  /** pino's numeric levels; 0 where a record has none. */
+  readonly levels: Uint16Array;
+}
+
+/** What a batch is made of. */
+export interface BatchParts extends Columns {
   /** Who numbered these records: a unique id of one pipeline in one process life, safe in headers and file names. */
   readonly writer: string;
   /** Sequence number of the first record. */
@@ -17,8 +27,6 @@ export interface BatchParts {
   readonly times: Float64Array;
   /** Nanoseconds within that millisecond, where the records say so. */
   readonly nanos?: Uint32Array;
-  /** pino's numeric levels; 0 where a record has none. */
-  readonly levels: Uint16Array;
 }
 
 /** A sealed batch. Immutable. */

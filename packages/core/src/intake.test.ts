@@ -20,6 +20,7 @@ function collector({ maxBytes = 1 << 20, maxRecords = 1000, maxRecordBytes = 1 <
       limits: { maxBytes, maxRecords, overheadBytes: 0, maxSpanMs: Number.POSITIVE_INFINITY },
       maxRecordBytes,
       keys: { ...COMMON_KEYS, levels },
+      journaled: [],
       buffers: new BufferPool(maxBytes, 0, systemRuntime),
     },
     {

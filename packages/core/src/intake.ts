@@ -1,7 +1,7 @@
 // From lines to sealed batches: reads level and time, admits or drops by the queue's bound, fills the open batches.
 // In: regions of whole lines. Out: sealed batches, and counts of what was dropped or rejected at the door.
-// Invariants: bytes are copied once, in runs; a well-formed pino line costs no object; what leaves in a batch is valid
-// UTF-8, one JSON object a line, each line ended by one newline.
+// Invariants: bytes are copied once, in runs; a well-formed pino line costs no object and, but for the scan, no call;
+// what leaves in a batch is valid UTF-8, one JSON object a line, each line ended by one newline.
 
 import { isUtf8 } from 'node:buffer';
 import type { Batch } from './batch.js';
@@ -9,9 +9,9 @@ import { BatchBuilder, type BatchLimits, type Capacity } from './batch-builder.j
 import type { BufferPool } from './buffer-pool.js';
 import type { Lane } from './lane.js';
 import type { Ledger } from './ledger.js';
+import { LineColumns } from './lines/columns.js';
 import { GeneralReader, type LineKeys } from './lines/general.js';
 import type { LineSink } from './lines/line-feed.js';
-import { PrefixReader } from './lines/prefix.js';
 import type { Runtime } from './runtime.js';
 
 /** What the intake asks of the pipeline. */
@@ -40,9 +40,12 @@ export interface IntakeOptions {
   readonly buffers: BufferPool;
   /** Levels from which a record is of high priority and below which it is of low priority; unset: one lane for all. */
   readonly lanes?: { readonly highFrom: number; readonly lowBelow: number };
+  /** Lanes whose records {@link Intake.journal} hands out. */
+  readonly journaled: readonly Lane[];
 }
 
 const FIRST_CAPACITY: Capacity = { bytes: 65_536, records: 256 };
+const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 const SPACE = 0x20;
 
@@ -69,12 +72,11 @@ export class Intake implements LineSink {
   private readonly low: OpenLane;
   /** The most important first. */
   private readonly lanes: readonly OpenLane[];
-  private run: OpenLane;
-  private runStart = -1;
+  /** The lanes whose records are journaled, in the same order. */
+  private readonly journaled: readonly OpenLane[];
   private room = 0;
   private arrival = 0;
-  private suspect = false;
-  private readonly prefix = new PrefixReader();
+  private readonly columns = new LineColumns();
   private readonly general: GeneralReader;
   private readonly options: IntakeOptions;
   private readonly port: IntakePort;
@@ -91,7 +93,7 @@ export class Intake implements LineSink {
     this.normal = new OpenLane('normal', `${options.writer}n`);
     this.low = new OpenLane('low', `${options.writer}l`);
     this.lanes = [this.high, this.normal, this.low];
-    this.run = this.normal;
+    this.journaled = this.lanes.filter(({ lane }) => options.journaled.includes(lane));
   }
 
   /** Records in the open batches. */
@@ -104,16 +106,20 @@ export class Intake implements LineSink {
   }
 
   lines(bytes: Buffer, end: number, trusted: boolean): void {
+    const { columns, options } = this;
     this.room = this.port.room();
     this.arrival = this.runtime.now();
-    this.suspect = !trusted && !isUtf8(bytes.subarray(0, end));
-    this.runStart = -1;
+    const suspect = !trusted && !isUtf8(bytes.subarray(0, end));
     for (let at = 0; at < end; ) {
-      const newline = bytes.indexOf(0x0a, at);
-      this.line(bytes, at, newline);
+      if (!suspect) {
+        at = columns.scan(bytes, at, end, options.maxRecordBytes);
+        this.admitScanned(bytes);
+        if (at === end || columns.full) continue;
+      }
+      const newline = bytes.indexOf(NEWLINE, at);
+      this.unusual(bytes.subarray(at, newline), suspect);
       at = newline + 1;
     }
-    this.endRun(bytes, end);
   }
 
   oversize(bytes: number): void {
@@ -126,32 +132,18 @@ export class Intake implements LineSink {
     for (const lane of this.lanes) this.sealLane(lane);
   }
 
-  /** Hands the records that came in since the last call, one batch a lane, to the journal. */
+  /** Hands the journaled records that came in since the last call, one batch a lane, to the journal. */
   journal(write: (fresh: Batch, lane: Lane) => void): void {
-    for (const open of this.lanes) {
+    for (const open of this.journaled) {
       if (!open.builder || open.journaled === open.builder.count) continue;
       write(open.builder.since(open.journaled), open.lane);
       open.journaled = open.builder.count;
     }
   }
 
-  private line(bytes: Buffer, start: number, newline: number): void {
-    const { prefix } = this;
-    const size = newline + 1 - start;
-    if (!this.suspect && size <= this.options.maxRecordBytes && prefix.read(bytes, start, newline)) {
-      const lane = this.laneOf(prefix.level);
-      if (lane !== this.run) this.endRun(bytes, start);
-      this.run = lane;
-      if (this.admit(bytes, start, size, prefix.time, prefix.level) && this.runStart < 0) this.runStart = start;
-    } else {
-      this.endRun(bytes, start);
-      this.unusual(bytes.subarray(start, newline));
-    }
-  }
-
   /** A line without pino's prefix: read with care, mended where it would spoil a batch. */
-  private unusual(raw: Buffer): void {
-    const line = trimmed(this.suspect && !isUtf8(raw) ? Buffer.from(raw.toString()) : raw);
+  private unusual(raw: Buffer, suspect: boolean): void {
+    const line = trimmed(suspect && !isUtf8(raw) ? Buffer.from(raw.toString()) : raw);
     if (line.length === 0) return;
     if (line.length >= this.options.maxRecordBytes) {
       this.ledger.accept(1, line.length + 1);
@@ -166,39 +158,68 @@ export class Intake implements LineSink {
     }
   }
 
-  /** Admits one line that is not part of a run. */
+  /** Admits one line by itself. */
   private own(line: Buffer, time: number, level: number, nanos: number): void {
     const whole = Buffer.allocUnsafe(line.length + 1);
     whole.set(line);
-    whole[line.length] = 0x0a;
-    this.run = this.laneOf(level);
-    if (!this.admit(whole, 0, whole.length, time, level)) return;
-    const builder = this.run.builder!;
-    if (nanos > 0) builder.addNanos(nanos);
-    builder.copy(whole, 0, whole.length);
+    whole[line.length] = NEWLINE;
+    this.columns.single(whole.length, time, level);
+    const open = this.laneOf(level);
+    if (this.admit(open, whole, 0, 1) && nanos > 0) open.builder!.addNanos(nanos);
   }
 
-  /** Counts a line in, if there is room, in the open batch of the current lane. Its bytes are copied with its run. */
-  private admit(bytes: Buffer, start: number, size: number, time: number, level: number): boolean {
-    this.ledger.accept(1, size);
-    if (size > this.room) {
-      this.endRun(bytes, start);
-      if (!this.port.makeRoom(size)) {
+  /** Admits what was scanned, in runs of one lane. */
+  private admitScanned(bytes: Buffer): void {
+    const { count, levels } = this.columns;
+    for (let from = 0; from < count; ) {
+      const open = this.laneOf(levels[from]!);
+      const to = this.laneEnd(open, from);
+      this.admit(open, bytes, from, to);
+      from = to;
+    }
+  }
+
+  /** Where the run of scanned lines ends that belong to a lane. */
+  private laneEnd(open: OpenLane, from: number): number {
+    const { count, levels } = this.columns;
+    let to = from + 1;
+    while (to < count && this.laneOf(levels[to]!) === open) to++;
+    return to;
+  }
+
+  /**
+   * Counts the scanned lines [from, to) in and copies those for which there is room into the open batch of a lane.
+   * @returns whether the last of them was taken
+   */
+  private admit(open: OpenLane, bytes: Buffer, from: number, to: number): boolean {
+    const { columns } = this;
+    this.ledger.accept(to - from, columns.bytes(from, to));
+    let taken = 0;
+    for (let at = from; at < to; at += taken) {
+      taken = this.fill(open, bytes, at, at + columns.within(this.room, 0, at, to));
+      if (taken > 0) continue;
+      const size = columns.bytes(at, at + 1);
+      if (this.port.makeRoom(size)) {
+        this.room = this.port.room();
+      } else {
         this.port.refused(size);
-        return false;
+        at++;
       }
-      this.room = this.port.room();
     }
-    this.room -= size;
-    const { run } = this;
-    if (run.builder && !run.builder.fits(size, time)) {
-      this.endRun(bytes, start);
-      this.sealLane(run);
+    return taken > 0;
+  }
+
+  /** Copies scanned lines for which there is room into the open batch, or a new one if none of them fits in that. */
+  private fill(open: OpenLane, bytes: Buffer, from: number, to: number): number {
+    if (from === to) return 0;
+    let taken = open.builder?.append(this.columns, bytes, from, to) ?? 0;
+    if (taken === 0) {
+      this.sealLane(open);
+      taken = this.start(open).append(this.columns, bytes, from, to);
     }
-    const builder = run.builder ?? this.start(run);
-    builder.add(size, time, level);
-    run.sequence++;
-    return true;
+    open.sequence += taken;
+    this.room -= this.columns.bytes(from, from + taken);
+    return taken;
   }
 
   private start(open: OpenLane): BatchBuilder {
@@ -227,12 +248,6 @@ export class Intake implements LineSink {
     const { lanes } = this.options;
     if (!lanes || level === 0) return this.normal;
     return level >= lanes.highFrom ? this.high : level < lanes.lowBelow ? this.low : this.normal;
-  }
-
-  /** Copies the lines noted since the run began. */
-  private endRun(bytes: Buffer, end: number): void {
-    if (this.runStart >= 0) this.run.builder!.copy(bytes, this.runStart, end);
-    this.runStart = -1;
   }
 
   private wrapped(line: Buffer): Buffer {

@@ -121,6 +121,7 @@ export class Pipeline implements AsyncDisposable {
           levels: this.levels,
         },
         buffers: this.buffers,
+        journaled: spool ? journaledLanes[spool.durability] : [],
         ...(spool && lanesOf(spool, drainsOldestFirst(settings, transport))),
       },
       this.intakePort(),
@@ -395,7 +396,7 @@ export class Pipeline implements AsyncDisposable {
 
   private journal(): void {
     const { spooler } = this;
-    if (spooler) this.intake.journal((fresh, lane) => spooler.journal(fresh, lane));
+    if (spooler) this.intake.journal((fresh, lane) => spooler.spool.journal(fresh, lane));
   }
 
   // ── out ─────────────────────────────────────────────────────────────────────────────────────────────────────────

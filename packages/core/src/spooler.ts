@@ -90,11 +90,6 @@ export class Spooler {
 
   // ── to disk ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Writes records that have just come in, if their lane is journaled. */
-  journal(fresh: Batch, lane: Lane): void {
-    if (this.options.journaled.has(lane)) this.spool.journal(fresh, lane);
-  }
-
   /** Binds the journal's records into the batch they became. */
   hold(batch: Batch, lane: Lane): Hold | undefined {
     if (!this.options.journaled.has(lane)) return undefined;
