@@ -8,6 +8,7 @@
 
 import { dirname } from 'node:path';
 import type { Batch } from './batch.js';
+import { BufferPool } from './buffer-pool.js';
 import { Courier } from './courier.js';
 import type { Tally } from './ledger.js';
 import { parseOptions } from './options/parse.js';
@@ -93,12 +94,14 @@ export class Backlog {
     // Whoever empties a spool must not drop from it: no quota, no age, no cap.
     const unlimited = { maxBytes: unbounded, maxSegments: unbounded, maxAgeMs: unbounded };
     const { SPILLWAY_EPHEMERAL_STORAGE_LIMIT: __, ...environment } = env;
+    const buffers = new BufferPool(settings.batch.maxBytes, settings.send.maxInFlight, runtime);
+    const onEvent = (event: SpoolEvent) => this.heard(event);
     this.spool = new Spool(
       { ...parsed, ...unlimited, deadLetters: { maxBytes: unbounded } },
-      { runtime, folder, destination: transport.destination, env: environment, onEvent: (event) => this.heard(event) },
+      { runtime, folder, destination: transport.destination, env: environment, onEvent, buffers },
     );
     const keep = (batch: Batch, reason: string) => this.spool.deadLetters.append(batch, reason);
-    this.courier = new Courier({ transport, settings, runtime, patienceMs, keep });
+    this.courier = new Courier({ transport, settings, runtime, patienceMs, keep, buffers });
   }
 
   private heard(event: SpoolEvent): void {

@@ -1,5 +1,5 @@
 // The memory of large batches, used again and again: a burst costs neither page faults nor garbage collections.
-// In: buffers of batches that were acked. Out: buffers for new batches.
+// In: buffers of batches that were acked. Out: buffers for new batches, and for such that come back from the disk.
 // Invariants: a buffer comes back only through the very view that was lent, so neither a part of a batch nor a batch
 // whose bytes came from elsewhere can free what others still read; keeps `spare` buffers at most, and none when idle.
 
@@ -43,6 +43,12 @@ export class BufferPool {
     const view = buffer.subarray(0, bytes);
     if (buffer.length === this.size && this.spare > 0) this.lent.set(view, buffer);
     return view;
+  }
+
+  /** Room for so many bytes, {@link lend lent} where they fill most of a buffer, of its own where they do not. */
+  borrow(bytes: number): Buffer {
+    const fits = bytes <= this.size && bytes >= this.size / 2;
+    return fits && this.spare > 0 ? this.lend(this.take(this.size), bytes) : Buffer.allocUnsafeSlow(bytes);
   }
 
   /** Takes back what was lent as this view; any other bytes are not ours and stay as they are. */

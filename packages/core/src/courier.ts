@@ -5,6 +5,7 @@
 
 import type { Batch } from './batch.js';
 import { Breaker } from './breaker.js';
+import type { BufferPool } from './buffer-pool.js';
 import { type DeliverCounts, Deliverer } from './deliver.js';
 import { Emitter } from './events.js';
 import { Ledger, type Tally } from './ledger.js';
@@ -19,6 +20,8 @@ export interface CourierPort {
   readonly runtime: Runtime;
   /** How long nothing may be settled before it gives up, in ms. */
   readonly patienceMs: number;
+  /** Where batches have their memory from, which goes back there when nothing reads it any more. */
+  readonly buffers: BufferPool;
   /** Keeps what the destination refuses for good; false where that was not possible. */
   keep(batch: Batch, reason: string): Promise<boolean>;
 }
@@ -58,7 +61,7 @@ export class Courier {
         runtime,
         emitter: new Emitter('courier'),
         rejected: (part, reason) => this.refused(part, reason),
-        spent: () => {},
+        spent: ({ bytes }) => port.buffers.reclaim(bytes),
         settled: () => {
           this.settledAt = runtime.monotonic();
         },

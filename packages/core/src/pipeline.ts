@@ -252,6 +252,7 @@ export class Pipeline implements AsyncDisposable {
       runtime,
       destination: `${transport.name} ${transport.destination}`,
       onEvent: (event) => this.heard(event),
+      buffers: this.buffers,
     });
     const { maxBytes } = settings.queue;
     const { durability, spillAfterMs, drainBytesPerSecond } = options;

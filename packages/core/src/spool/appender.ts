@@ -11,7 +11,7 @@ import { attempt, call, codeOf, type Steps } from './file-system.js';
 import { frameSize, frameTypes } from './frame.js';
 import { isFull } from './health.js';
 import { footerBytes } from './marker.js';
-import { fits, type PreparedFrame, prepare, Workbench } from './prepare.js';
+import { fits, forget, type PreparedFrame, prepare } from './prepare.js';
 import type { Quota } from './quota.js';
 import type { Receipt, Segment, Unit } from './segment.js';
 import { type SegmentKind, segmentHeaderBytes } from './segment-header.js';
@@ -42,7 +42,6 @@ export class Appender {
   readonly #core: Core;
   readonly #quota: Quota;
   readonly #codec: number;
-  readonly #bench = new Workbench();
   readonly #waiting: Request[] = [];
   readonly #pending = new Set<Request>();
   #running = false;
@@ -111,13 +110,15 @@ export class Appender {
   *#writeGroup(group: readonly Request[]): Steps<void> {
     const { lane } = group[0]!;
     let units: Unit[] | undefined;
+    const frames: PreparedFrame[] = [];
     try {
-      const frames: PreparedFrame[] = [];
-      for (const { batch } of group) frames.push(yield* prepare(batch, frameTypes.batch, this.#codec, this.#bench));
+      const { bench } = this.#core;
+      for (const { batch } of group) frames.push(yield* prepare(batch, frameTypes.batch, this.#codec, bench));
       units = yield* this.write(frames, lane, 'spill');
     } catch (error) {
       this.#core.failed(error);
     }
+    for (const frame of frames) forget(frame);
     group.forEach((request, i) => {
       const unit = units?.[i];
       if (!request.withdrawn) request.settle(unit);

@@ -1,49 +1,54 @@
-// Compression of payloads. In: buffers. Out: one buffer and the number of its codec, as the frame header stores it.
+// Compression of payloads. In: buffers. Out: buffers and the number of their codec, as the frame header stores it.
 // The default is brotli at its fastest, which every supported Node has: a spool written today can be read after a
 // downgrade. zstd needs Node 22.15, on the reading side too.
 
+import type { Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
+import { pieceBytes } from '../compressed-piece.js';
 import type { Steps } from './file-system.js';
 import { work } from './file-system.js';
 
 /** Codec numbers of the frame header. */
 export const codecs = { none: 0, gzip: 1, brotli: 2, zstd: 3 } as const;
 
-type Bytes = Buffer | Uint8Array;
 type Done = (error: Error | null, result: Buffer) => void;
 interface Method {
-  deflate(source: Bytes): Buffer;
-  deflateLater(source: Bytes, done: Done): void;
-  inflate(source: Bytes, most: number): Buffer;
-  inflateLater(source: Bytes, most: number, done: Done): void;
+  deflate(source: Buffer): Buffer;
+  deflater(source: Buffer): Transform;
+  inflate(source: Buffer, most: number): Buffer;
+  inflateLater(source: Buffer, most: number, done: Done): void;
 }
 
 const { constants } = zlib;
 
-/**
- * Room for a result, in few pieces: logs shrink to less than a quarter. What the last piece leaves empty is garbage that
- * the collector sees late, so that quarters of large batches took 15 MB more in a long outage.
- */
-const deflated = (source: Bytes) => ({ chunkSize: Math.min(Math.max(source.length >> 2, 16_384), 65_536) });
-const inflated = (most: number) => ({ maxOutputLength: most, chunkSize: Math.max(64, most) });
+const deflated = (source: Buffer) => ({ chunkSize: pieceBytes(source.length) });
+/** In one piece. A byte more than that, because zlib makes room for another piece as soon as one is full. */
+const inflated = (most: number) => ({ maxOutputLength: most, chunkSize: Math.max(64, most + 1) });
+
 const gzip: Method = {
   deflate: (source) => zlib.gzipSync(source, { level: 1, ...deflated(source) }),
-  deflateLater: (source, done) => zlib.gzip(source, { level: 1, ...deflated(source) }, done),
+  deflater: (source) => zlib.createGzip({ level: 1, ...deflated(source) }),
   inflate: (source, most) => zlib.gunzipSync(source, inflated(most)),
   inflateLater: (source, most, done) => zlib.gunzip(source, inflated(most), done),
 };
 
-const brotliParams = (source: Bytes) => ({
+/**
+ * How far back brotli looks, as a power of two. At its fastest it never looks further; told so, it takes less memory and
+ * time, and whoever decompresses needs a quarter of a megabyte where the usual window takes four.
+ */
+const brotliWindow = 18;
+const brotliParams = (source: Buffer) => ({
   ...deflated(source),
   params: {
     [constants.BROTLI_PARAM_QUALITY]: 1,
     [constants.BROTLI_PARAM_MODE]: constants.BROTLI_MODE_TEXT,
     [constants.BROTLI_PARAM_SIZE_HINT]: source.length,
+    [constants.BROTLI_PARAM_LGWIN]: brotliWindow,
   },
 });
 const brotli: Method = {
   deflate: (source) => zlib.brotliCompressSync(source, brotliParams(source)),
-  deflateLater: (source, done) => zlib.brotliCompress(source, brotliParams(source), done),
+  deflater: (source) => zlib.createBrotliCompress(brotliParams(source)),
   inflate: (source, most) => zlib.brotliDecompressSync(source, inflated(most)),
   inflateLater: (source, most, done) => zlib.brotliDecompress(source, inflated(most), done),
 };
@@ -51,10 +56,10 @@ const brotli: Method = {
 /** The part of newer Node versions that this uses. */
 interface ZstdModule {
   readonly constants: Record<string, number>;
-  zstdCompressSync?(source: Bytes, options: object): Buffer;
-  zstdCompress(source: Bytes, options: object, done: Done): void;
-  zstdDecompressSync(source: Bytes, options: object): Buffer;
-  zstdDecompress(source: Bytes, options: object, done: Done): void;
+  zstdCompressSync?(source: Buffer, options: object): Buffer;
+  createZstdCompress(options: object): Transform;
+  zstdDecompressSync(source: Buffer, options: object): Buffer;
+  zstdDecompress(source: Buffer, options: object, done: Done): void;
 }
 
 function zstdMethod(): Method | undefined {
@@ -64,7 +69,7 @@ function zstdMethod(): Method | undefined {
   const params = { [host.constants.ZSTD_c_compressionLevel!]: 1 };
   return {
     deflate: (source) => compress(source, { params, ...deflated(source) }),
-    deflateLater: (source, done) => host.zstdCompress(source, { params, ...deflated(source) }, done),
+    deflater: (source) => host.createZstdCompress({ params, ...deflated(source) }),
     inflate: (source, most) => host.zstdDecompressSync(source, inflated(most)),
     inflateLater: (source, most, done) => host.zstdDecompress(source, inflated(most), done),
   };
@@ -81,21 +86,31 @@ export function supports(codec: number): boolean {
   return codec === codecs.none || methods[codec] !== undefined;
 }
 
-function later(start: (done: Done) => void): Promise<Buffer> {
-  return new Promise((resolve, reject) => start((error, result) => (error ? reject(error) : resolve(result))));
+/** What comes out of a stream, piece by piece: put together it would lie in memory twice. */
+function piecesOf(engine: Transform, source: Buffer): Promise<Buffer[]> {
+  return new Promise((resolve, reject) => {
+    const pieces: Buffer[] = [];
+    engine.on('data', (piece: Buffer) => pieces.push(piece));
+    engine.once('end', () => resolve(pieces));
+    engine.once('error', reject);
+    engine.end(source);
+  });
 }
 
-/** Compresses with a codec other than `none`. */
-export function* compress(codec: number, source: Buffer): Steps<Buffer> {
+/** Compresses with a codec other than `none`. The result is in pieces, which are the caller's alone. */
+export function* compress(codec: number, source: Buffer): Steps<readonly Buffer[]> {
   const method = methods[codec];
-  if (!method) return source;
-  return yield* work(
-    () => method.deflate(source),
-    () => later((done) => method.deflateLater(source, done)),
+  if (!method) return [source];
+  return yield* work<readonly Buffer[]>(
+    () => [method.deflate(source)],
+    () => piecesOf(method.deflater(source), source),
   );
 }
 
-/** Decompresses to exactly `rawLength` bytes; undefined for anything else, and never allocates more than that. */
+/**
+ * Decompresses to exactly `rawLength` bytes; undefined for anything else, and never allocates more than that. With a
+ * codec other than `none` the result is the caller's alone.
+ */
 export function* decompress(codec: number, source: Buffer, rawLength: number): Steps<Buffer | undefined> {
   if (codec === codecs.none) return source.length === rawLength ? source : undefined;
   const method = methods[codec];
@@ -111,4 +126,8 @@ export function* decompress(codec: number, source: Buffer, rawLength: number): S
   } catch {
     return undefined;
   }
+}
+
+function later(start: (done: Done) => void): Promise<Buffer> {
+  return new Promise((resolve, reject) => start((error, result) => (error ? reject(error) : resolve(result))));
 }

@@ -1,6 +1,7 @@
 // What the parts of the spool share: options, ports, the list of segments, the disk's health, the counters.
 // The parts know this and nothing of each other.
 
+import { BufferPool } from '../buffer-pool.js';
 import type { Lane } from '../lane.js';
 import type { Runtime } from '../runtime.js';
 import { Catalog } from './catalog.js';
@@ -11,6 +12,7 @@ import { codeOf, type FileSystem, type Steps } from './file-system.js';
 import { Health, isGone, type Pauses } from './health.js';
 import { Keys } from './keys.js';
 import type { SpoolOptions } from './options.js';
+import { Workbench } from './prepare.js';
 import { type Segment, Unit } from './segment.js';
 import { type SegmentKind, segmentKinds } from './segment-header.js';
 import { add, type Tally, tally } from './tally.js';
@@ -46,6 +48,8 @@ export interface CoreOptions {
   readonly folder: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly onEvent: (event: SpoolEvent) => void;
+  /** Memory for the batches that are handed out; without it, each has its own. */
+  readonly buffers: BufferPool | undefined;
 }
 
 export class Core {
@@ -59,6 +63,9 @@ export class Core {
   readonly disk: Disk;
   readonly directory: Directory;
   readonly keys: Keys;
+  readonly buffers: BufferPool;
+  /** For what is written and read in the background. */
+  readonly bench = new Workbench();
   readonly counters: Counters = newCounters();
   /** Bytes that were wrong. */
   corruptBytes = 0;
@@ -84,13 +91,14 @@ export class Core {
   stalled: () => void = () => {};
 
   constructor(given: CoreOptions) {
-    const { options, tuning, runtime, fs, identity, folder, env, onEvent } = given;
+    const { options, tuning, runtime, fs, identity, folder, env, onEvent, buffers } = given;
     this.options = options;
     this.tuning = tuning;
     this.runtime = runtime;
     this.fs = fs;
     this.identity = identity;
     this.#onEvent = onEvent;
+    this.buffers = buffers ?? new BufferPool(0, 0, runtime);
     this.health = new Health(tuning.pauses);
     this.keys = new Keys(options.encryption, env);
     this.disk = new Disk({

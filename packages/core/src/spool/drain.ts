@@ -119,7 +119,8 @@ export class Drain {
     const { segment } = unit;
     const cipher = yield* this.#core.keys.cipher(segment.header);
     const fd = yield* this.#shelf.open(segment);
-    const read = yield* readUnit(fd, unit, { cipher: given(cipher), bad: badBlocks(segment) });
+    const { bench, buffers } = this.#core;
+    const read = yield* readUnit(fd, unit, { cipher: given(cipher), bad: badBlocks(segment), bench, buffers });
     if (read.unsupported) {
       segment.free(unit);
       this.#shelf.lock(segment, 'codec');
@@ -135,6 +136,7 @@ export class Drain {
       return undefined;
     }
     if (segment.recovered && this.#isDuplicate(batch, unit)) {
+      buffers.reclaim(batch.bytes);
       const suppressed = this.#settle(unit, 'acked');
       add(this.#core.counters.duplicatesSuppressed, suppressed);
       this.#core.emit({ type: 'duplicatesSuppressed', ...suppressed });
@@ -143,6 +145,7 @@ export class Drain {
     if (unit.attempts >= this.#core.tuning.maxAttempts) {
       // Kept or not, it must not be the death of the next process.
       yield* this.#bury(batch, 'its delivery was not survived');
+      buffers.reclaim(batch.bytes);
       add(this.#core.counters.rejected, this.#settle(unit, 'rejected'));
       return undefined;
     }
@@ -262,10 +265,12 @@ export class Drain {
     try {
       const cipher = yield* this.#core.keys.cipher(segment.header);
       const fd = yield* this.#shelf.open(segment);
-      const read = yield* readUnit(fd, unit, { cipher: given(cipher), bad: 'fail' });
+      const { bench, buffers } = this.#core;
+      const read = yield* readUnit(fd, unit, { cipher: given(cipher), bad: 'fail', bench, buffers });
       if (!read.batch || read.lost.records > 0) return false;
       const frame = yield* prepare(read.batch, frameTypes.batch, codecs.none);
       const copy = (yield* this.#appender.write([frame], unit.lane, 'spill'))?.[0];
+      buffers.reclaim(read.batch.bytes);
       if (!copy) return false;
       add(this.#core.counters.appended, copy, -1);
       if (unit.state === 'held') copy.segment.hold(copy);

@@ -160,10 +160,16 @@ export function expectAll(written: number, buffers: readonly Buffer[]): void {
 export type BadBlocks = 'fail' | 'zero';
 const blockBytes = 4096;
 
-/** Reads `length` bytes, fewer where the file ends. */
-export function* readUpTo(fd: number, length: number, position: number, bad: BadBlocks = 'fail'): Steps<Buffer> {
+/** Reads `length` bytes, fewer where the file ends; into memory that is given, where nothing speaks against it. */
+export function* readUpTo(
+  fd: number,
+  length: number,
+  position: number,
+  bad: BadBlocks = 'fail',
+  given?: Buffer,
+): Steps<Buffer> {
   if (bad === 'zero') return yield* readAround(fd, length, position);
-  const buffer = Buffer.allocUnsafe(length);
+  const buffer = given ?? Buffer.allocUnsafe(length);
   let filled = 0;
   while (filled < length) {
     const read = yield* call('read', fd, buffer.subarray(filled), position + filled);

@@ -6,6 +6,7 @@ import { encodeColumns } from './columns.js';
 import { codecs, compress } from './compression.js';
 import type { Steps } from './file-system.js';
 import { type FrameType, maxFrameRecords, maxPayloadBytes } from './frame.js';
+import { discard } from './waste.js';
 
 /** A frame before it has a place. */
 export interface PreparedFrame {
@@ -37,17 +38,25 @@ export function prepareNow(batch: Batch, type: FrameType): PreparedFrame {
   return frameOf(batch, type, codecs.none, [encodeColumns(batch), batch.bytes]);
 }
 
-/** Memory in which payloads are put together to be compressed, one after the other. Grows to the largest so far. */
+/**
+ * Memory in which payloads are put together to be compressed and in which stored ones come to lie, one after the other.
+ * Grows to the largest so far. For protocols in the background, of which one is under way at a time.
+ */
 export class Workbench {
   #bytes = Buffer.allocUnsafe(0);
 
+  /** So many bytes with any content, valid until the next call. */
+  room(size: number): Buffer {
+    if (size > this.#bytes.length) this.#bytes = Buffer.allocUnsafeSlow(size + (size >> 3));
+    return this.#bytes.subarray(0, size);
+  }
+
   /** Both as one, valid until the next call. */
   join(head: Buffer, tail: Buffer): Buffer {
-    const size = head.length + tail.length;
-    if (size > this.#bytes.length) this.#bytes = Buffer.allocUnsafeSlow(size + (size >> 3));
-    head.copy(this.#bytes);
-    tail.copy(this.#bytes, head.length);
-    return this.#bytes.subarray(0, size);
+    const both = this.room(head.length + tail.length);
+    head.copy(both);
+    tail.copy(both, head.length);
+    return both;
   }
 }
 
@@ -61,10 +70,17 @@ export function* prepare(
   const columns = encodeColumns(batch);
   if (codec === codecs.none) return frameOf(batch, type, codec, [Buffer.from(columns), batch.bytes]);
   const raw = bench.join(columns, batch.bytes);
-  const small = yield* compress(codec, raw);
+  const pieces = yield* compress(codec, raw);
+  const stored = pieces.reduce((sum, { length }) => sum + length, 0);
   // Bytes that do not shrink are kept as they are.
-  if (small.length >= raw.length) return frameOf(batch, type, codecs.none, [Buffer.from(raw)]);
-  return { ...frameOf(batch, type, codec, [small]), rawLength: raw.length };
+  if (stored >= raw.length) return frameOf(batch, type, codecs.none, [Buffer.from(raw)]);
+  return { ...frameOf(batch, type, codec, pieces), rawLength: raw.length };
+}
+
+/** Lets go of the memory of a frame that has been written, or will never be. */
+export function forget({ codec, chunks }: PreparedFrame): void {
+  // Without compression they are somebody else's bytes.
+  if (codec !== codecs.none) for (const chunk of chunks) discard(chunk);
 }
 
 function frameOf(batch: Batch, type: FrameType, codec: number, chunks: readonly Buffer[]): PreparedFrame {

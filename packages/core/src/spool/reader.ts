@@ -1,5 +1,7 @@
-// From a unit back to its batch: read the stored bytes, check, decrypt, decompress, decode, and join the pieces.
+// From a unit back to its batch: read the stored bytes, check, decrypt, decompress, decode, and put the pieces together.
 // What does not check out is left out and counted; what is returned is what was written.
+// Everything on the way to the lines is in memory that is used again or let go of at once; the lines of a unit come to lie
+// side by side in memory of the caller's choice.
 
 import { crc32 } from 'node:zlib';
 import { Batch } from '../batch.js';
@@ -8,8 +10,10 @@ import { decompress, supports } from './compression.js';
 import type { SegmentCipher } from './encryption.js';
 import { type BadBlocks, readUpTo, type Steps } from './file-system.js';
 import { encryptedFlag, type FrameHeader, frameHeaderBytes } from './frame.js';
+import { Workbench } from './prepare.js';
 import type { Part, Unit } from './segment.js';
 import { type Tally, tally } from './tally.js';
+import { discard } from './waste.js';
 
 export interface ReadResult {
   /** Unset where nothing of the unit could be read. */
@@ -23,16 +27,24 @@ export interface ReadResult {
 export interface ReadOptions {
   readonly cipher: SegmentCipher | undefined;
   readonly bad: BadBlocks;
+  /** Where stored bytes come to lie for the moment. */
+  readonly bench?: Workbench;
+  /** Where lines come to lie to stay. */
+  readonly buffers?: { borrow(bytes: number): Buffer };
 }
 
 /** Reads a unit through a descriptor of its segment. Throws only when the disk fails in a way that may pass. */
-export function* readUnit(fd: number, unit: Unit, { cipher, bad }: ReadOptions): Steps<ReadResult> {
-  const read: Batch[] = [];
+export function* readUnit(fd: number, unit: Unit, options: ReadOptions): Steps<ReadResult> {
+  const { cipher, bad, bench = new Workbench(), buffers } = options;
   const lost = tally();
   let corruptBytes = 0;
+  if (!unit.parts.every(({ header }) => supports(header.codec))) {
+    return { batch: undefined, lost, corruptBytes, unsupported: true };
+  }
+  const lines = new Lines(unit.parts, buffers);
+  const read: Batch[] = [];
   for (const part of unit.parts) {
-    if (!supports(part.header.codec)) return { batch: undefined, lost: tally(), corruptBytes: 0, unsupported: true };
-    const batch = yield* readFrame(fd, part, { cipher, bad });
+    const batch = yield* readFrame(fd, part, { cipher, bad, bench, lines });
     if (batch) {
       read.push(batch);
     } else {
@@ -41,29 +53,72 @@ export function* readUnit(fd: number, unit: Unit, { cipher, bad }: ReadOptions):
       corruptBytes += part.header.storedLength;
     }
   }
-  return { batch: read.length > 0 ? join(read) : undefined, lost, corruptBytes, unsupported: false };
+  return { batch: read.length > 0 ? join(read, lines.all) : undefined, lost, corruptBytes, unsupported: false };
 }
 
-function* readFrame(fd: number, part: Part, { cipher, bad }: ReadOptions): Steps<Batch | undefined> {
+/** The lines of a unit, one frame's behind the other's. */
+class Lines {
+  readonly #room: Buffer;
+  #end = 0;
+
+  constructor(parts: readonly Part[], buffers: ReadOptions['buffers']) {
+    const bytes = parts.reduce((sum, { header }) => sum + (plausible(header) ? header.lineBytes : 0), 0);
+    this.#room = buffers?.borrow(bytes) ?? Buffer.allocUnsafeSlow(bytes);
+  }
+
+  /** Copies the lines of one frame. */
+  add(bytes: Buffer): Buffer {
+    const start = this.#end;
+    this.#end += bytes.copy(this.#room, start);
+    return this.#room.subarray(start, this.#end);
+  }
+
+  /** The very memory that was borrowed, where nothing is missing. */
+  get all(): Buffer {
+    return this.#end === this.#room.length ? this.#room : this.#room.subarray(0, this.#end);
+  }
+}
+
+/** Lines are a part of the payload, whatever a header says. */
+function plausible({ lineBytes, rawLength }: FrameHeader): boolean {
+  return lineBytes <= rawLength;
+}
+
+interface FrameOptions {
+  readonly cipher: SegmentCipher | undefined;
+  readonly bad: BadBlocks;
+  readonly bench: Workbench;
+  readonly lines: Lines;
+}
+
+function* readFrame(fd: number, part: Part, { cipher, bad, bench, lines }: FrameOptions): Steps<Batch | undefined> {
   const { header, offset } = part;
-  const bytes = yield* readUpTo(fd, frameHeaderBytes + header.storedLength, offset, bad);
+  if (!plausible(header)) return undefined;
+  const size = frameHeaderBytes + header.storedLength;
+  const bytes = yield* readUpTo(fd, size, offset, bad, bench.room(size));
   const stored = bytes.subarray(frameHeaderBytes);
   if (stored.length !== header.storedLength || crc32(stored) !== header.payloadCrc) return undefined;
-  const compressed = header.flags & encryptedFlag ? cipher?.decrypt(bytes, header.frameIndex, stored) : stored;
+  const encrypted = (header.flags & encryptedFlag) !== 0;
+  const compressed = encrypted ? cipher?.decrypt(bytes, header.frameIndex, stored) : stored;
   if (!compressed) return undefined;
   const payload = yield* decompress(header.codec, compressed, header.rawLength);
-  return payload && believable(payload, header);
+  const batch = payload && believable(payload, header);
+  const kept = batch && new Batch({ ...batch, bytes: lines.add(batch.bytes) });
+  if (payload && payload !== compressed) discard(payload);
+  if (encrypted) discard(compressed);
+  return kept;
 }
 
 function believable(payload: Buffer, header: FrameHeader): Batch | undefined {
   const batch = decodePayload(payload, header.firstSequence, header.recordCount);
-  return batch && batch.sequence(batch.count - 1) === header.lastSequence ? batch : undefined;
+  if (batch?.bytes.length !== header.lineBytes) return undefined;
+  return batch.sequence(batch.count - 1) === header.lastSequence ? batch : undefined;
 }
 
-/** Several batches of one writer, ascending, as one. */
-export function join(batches: readonly Batch[]): Batch {
+/** Several batches of one writer, ascending, as one; `bytes` are their lines. */
+function join(batches: readonly Batch[], bytes: Buffer): Batch {
   const first = batches[0]!;
-  if (batches.length === 1) return first;
+  if (batches.length === 1) return new Batch({ ...first, bytes });
   const count = batches.reduce((sum, batch) => sum + batch.count, 0);
   const consecutive = batches.every(
     (batch, i) => !batch.sequences && (i === 0 || batch.firstSequence === after(batches[i - 1]!)),
@@ -84,19 +139,9 @@ export function join(batches: readonly Batch[]): Batch {
     at += batch.count;
     size += batch.bytes.length;
   }
-  return new Batch({
-    writer: first.writer,
-    firstSequence: first.firstSequence,
-    bytes: Buffer.concat(
-      batches.map(({ bytes }) => bytes),
-      size,
-    ),
-    offsets,
-    times,
-    levels,
-    ...(nanos && { nanos }),
-    ...(sequences && { sequences }),
-  });
+  const { writer, firstSequence } = first;
+  const parts = { writer, firstSequence, bytes, offsets, times, levels };
+  return new Batch({ ...parts, ...(nanos && { nanos }), ...(sequences && { sequences }) });
 }
 
 function after(batch: Batch): number {

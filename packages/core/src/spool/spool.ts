@@ -34,6 +34,7 @@
 // it is delivered, its damaged regions are not copied.
 
 import type { Batch } from '../batch.js';
+import type { BufferPool } from '../buffer-pool.js';
 import type { Lane } from '../lane.js';
 import { parseOptions } from '../options/parse.js';
 import type { Runtime } from '../runtime.js';
@@ -68,6 +69,11 @@ export interface SpoolPorts {
    */
   readonly destination: string;
   readonly onEvent?: (event: SpoolEvent) => void;
+  /**
+   * Where the memory of batches comes from that are handed out. To reclaim the bytes of one there is to say that nothing
+   * reads them any more; it need not be done. @default memory of their own
+   */
+  readonly buffers?: BufferPool;
   /** The destination's folder itself, for tools that were told where it is. @default the destination's name and hash */
   readonly folder?: string;
   /** @default the file system of this machine */
@@ -317,6 +323,7 @@ function newCore(options: SpoolOptions, ports: SpoolPorts): Core {
     folder: ports.folder ?? `${options.directory.replace(/\/+$/, '')}/${folderName(ports.destination)}`,
     env,
     onEvent: ports.onEvent ?? (() => {}),
+    buffers: ports.buffers,
   });
 }
 
