@@ -406,7 +406,7 @@ export class Pipeline implements AsyncDisposable {
   private pump(): void {
     while (!this.aborter.signal.aborted && this.inFlight.size + this.draining < this.settings.send.maxInFlight) {
       const fromDisk = this.takesFromDisk();
-      if (!fromDisk && this.queue.length === 0) {
+      if (!fromDisk && (this.queue.length === 0 || this.waitsForDisk())) {
         this.wakeLater(this.spooler?.waitMs());
         return;
       }
@@ -431,6 +431,12 @@ export class Pipeline implements AsyncDisposable {
     if (settings.send.maxInFlight > 1) return ![...this.inFlight.keys()].some(({ hold }) => hold?.drained);
     this.drainTurn = !this.drainTurn;
     return this.drainTurn;
+  }
+
+  /** Oldest first: what is in memory does not pass by what the drain's rate holds back on the disk. */
+  private waitsForDisk(): boolean {
+    if (!this.spooler?.paced || this.closing) return false;
+    return drainsOldestFirst(this.settings, this.transport);
   }
 
   private async deliverFromDisk(): Promise<void> {

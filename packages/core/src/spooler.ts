@@ -216,6 +216,12 @@ export class Spooler {
     return Math.max(0, Math.max(this.emptyUntil, this.drainFrom) - this.runtime.monotonic());
   }
 
+  /** Whether nothing but the rate keeps us from asking for a batch from the disk. */
+  get paced(): boolean {
+    const now = this.runtime.monotonic();
+    return this.emptyUntil <= now && this.drainFrom > now;
+  }
+
   /** There may be something on the disk that was not there before. */
   found(): void {
     this.emptyUntil = 0;

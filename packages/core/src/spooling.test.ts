@@ -319,6 +319,30 @@ describe('with a spool', () => {
     expect(numbers(destination.stored)).toEqual(upTo(2100));
   });
 
+  it('with oldest first, new records do not pass by what the rate holds back', async () => {
+    const { destination, logs } = setUp({
+      spool: { drain: 'oldestFirst', drainBytesPerSecond: 100_000 },
+      send: { maxInFlight: 1 },
+    });
+    destination.behave(() => down);
+    logs.write(lines(1000));
+    await until(
+      () => logs.stats().spooled.records === 1000,
+      () => logs.stats(),
+    );
+    destination.behave(() => ack);
+    await until(
+      () => logs.stats().breaker === 'closed',
+      () => logs.stats(),
+    );
+    logs.write(lines(100, 1000));
+    await until(
+      () => logs.stats().acked.records === 1100,
+      () => logs.stats(),
+    );
+    expect(numbers(destination.stored)).toEqual(upTo(1100));
+  });
+
   it('goes on from memory when the disk is full, and counts what the quota cost', async () => {
     const { destination, logs } = setUp({
       queue: { maxBytes: '256kb' },
