@@ -41,7 +41,7 @@ interface Known {
   readonly level: number;
   /** The spool has said that it has it. */
   promised: boolean;
-  /** It was on the disk itself when its writer or the power went. */
+  /** It was on the disk itself at some time: nothing but being settled ends that. */
   durable: boolean;
   receipt: Receipt | undefined;
   settled: boolean;
@@ -332,7 +332,7 @@ class Simulation {
     this.kill(life);
   }
 
-  /** Notes what is durable, before whoever knows is gone. */
+  /** Notes what is durable: it stays so, wherever it is moved, whoever knows of it. */
   noteDurable(): void {
     for (const known of this.known.values()) if (known.receipt?.durable) known.durable = true;
   }
@@ -445,7 +445,7 @@ class Simulation {
     const kind = machine.below(7);
     if (kind === 0) machine.faults.shortWrite = 0.2;
     if (kind === 1) machine.faults.tornWrite = 0.2;
-    if (kind === 2) machine.faults.failedSync = 0.3;
+    if (kind === 2) machine.faults.failedSync = machine.chance(0.5) ? 0.3 : 0.8;
     if (kind === 3) machine.faults.failedCall = 0.05;
     if (kind === 4) machine.faults.readOnly = true;
     if (kind === 5) machine.faults.noDescriptors = 0.3;
@@ -458,7 +458,10 @@ class Simulation {
     const actions = 20 + machine.below(60);
     for (let i = 0; i < actions; i++) {
       await this.act();
-      for (let steps = machine.below(8); steps > 0; steps--) await machine.step(machine.elapsed);
+      for (let steps = machine.below(8); steps > 0; steps--) {
+        this.noteDurable();
+        await machine.step(machine.elapsed);
+      }
       if (this.broken) throw this.broken;
       for (const life of this.lives) this.balance(life);
     }

@@ -42,6 +42,8 @@ export class Drain {
   /** Where each batch from a recovered segment was seen first. */
   readonly #seen = new Map<string, string>();
   readonly #held = new Set<Unit>();
+  /** Segments with originals of what was rescued. */
+  readonly #rescued = new Set<Segment>();
   readonly #bury: DrainParts['bury'];
 
   constructor({ core, shelf, appender, bury }: DrainParts) {
@@ -250,7 +252,10 @@ export class Drain {
     return replacement;
   }
 
-  /** After a failed sync: writes what may not be on the disk once more, from the page cache, which still has it. */
+  /**
+   * After a failed sync: writes what may not be on the disk once more, from the page cache, which still has it. Of the
+   * originals a part may have been safe before, so they stay until {@link letGoOfOriginals} finds the copies safe.
+   */
   *rescue(segment: Segment): Steps<Tally> {
     const atRisk = tally();
     for (const unit of [...(segment.units ?? [])]) {
@@ -277,13 +282,36 @@ export class Drain {
       if (this.#held.delete(unit)) this.#held.add(copy);
       copy.attempts = unit.attempts;
       copy.handedOutAt = unit.handedOutAt;
-      unit.movedTo = copy;
-      segment.settle(unit, 'acked');
-      this.#shelf.touch(segment);
+      this.#move(unit, copy);
       return true;
     } catch (error) {
       this.#core.failed(codeOf(error));
       return false;
+    }
+  }
+
+  #move(unit: Unit, copy: Unit): void {
+    const { segment } = unit;
+    unit.movedTo = copy;
+    if (unit.original) {
+      // A copy that was never safe; where its bytes were first they still are.
+      copy.original = unit.original;
+      segment.settle(unit, 'acked');
+      this.#shelf.touch(segment);
+    } else {
+      copy.original = unit;
+      segment.keepOriginal(unit);
+      this.#rescued.add(segment);
+    }
+  }
+
+  /** Settles the originals of what was rescued and is safe by now. */
+  *letGoOfOriginals(): Steps<void> {
+    for (const segment of this.#rescued) {
+      segment.letGoOfOriginals();
+      if (segment.originals.size === 0) this.#rescued.delete(segment);
+      if (segment.finished) yield* this.#shelf.discard(segment);
+      else yield* this.#shelf.writeSlots(segment);
     }
   }
 }

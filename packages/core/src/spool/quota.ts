@@ -103,7 +103,7 @@ export class Quota {
   *expire(): Steps<void> {
     const limit = this.#core.runtime.now() - this.#core.options.maxAgeMs;
     for (const segment of [...this.#core.catalog.all()]) {
-      if (segment.createdAt < limit && !segment.active && segment.held === 0) yield* this.#delete(segment, 'expired');
+      if (segment.createdAt < limit && isFree(segment)) yield* this.#delete(segment, 'expired');
     }
   }
 
@@ -118,7 +118,7 @@ export class Quota {
   }
 
   #victim(lane: Lane): Segment | undefined {
-    return this.#core.catalog.of(lane).find((segment) => !segment.active && segment.held === 0);
+    return this.#core.catalog.of(lane).find(isFree);
   }
 
   *#delete(segment: Segment, reason: EvictionReason): Steps<boolean> {
@@ -184,4 +184,9 @@ export class Quota {
     this.#measuredAt = now;
     for (const kept of this.#kept) yield* kept.measure();
   }
+}
+
+/** Whether nobody writes to a segment, holds any of it, or depends on it. */
+function isFree({ active, held, originals }: Segment): boolean {
+  return !active && held === 0 && originals.size === 0;
 }

@@ -38,6 +38,8 @@ export class Unit implements Receipt {
   bytes: number;
   /** Set where its bytes were written again elsewhere, after a failed sync: that unit stands for it now. */
   movedTo: Unit | undefined;
+  /** Where its bytes were first: part of them may be safe there, and they stay until all of them are here. */
+  original: Unit | undefined;
   state: UnitState = 'free';
   attempts = 0;
   /** When it was handed out, by the steady clock; unset once the attempt has been proven harmless. */
@@ -121,6 +123,10 @@ export class Segment implements SegmentInfo {
   held = 0;
   /** Settled in memory, not yet so on the disk. */
   readonly unsettled = new Map<number, Settled>();
+  /** Units off the books for whose records others stand, which are not safe yet: until they are, the file is needed. */
+  readonly originals = new Set<Unit>();
+  /** Off the books, its file deleted. */
+  gone = false;
   fd: number | undefined;
 
   constructor(info: SegmentInfo) {
@@ -136,7 +142,7 @@ export class Segment implements SegmentInfo {
 
   /** Nothing in it waits any more. */
   get finished(): boolean {
-    return this.waiting.records === 0 && this.held === 0 && !this.active && !this.locked;
+    return this.waiting.records === 0 && this.held === 0 && !this.active && !this.locked && this.originals.size === 0;
   }
 
   /** Bytes that a power loss would take from us, at most: not synced yet, and of records that still wait. */
@@ -164,6 +170,24 @@ export class Segment implements SegmentInfo {
     add(this.waiting, unit, -1);
     for (const slot of unit.slots) this.unsettled.set(slot, as);
     return copyOf(unit);
+  }
+
+  /** Takes a unit off the books for which a copy stands from now on. On the disk it stays what it is. */
+  keepOriginal(unit: Unit): void {
+    this.retire(unit);
+    add(this.waiting, unit, -1);
+    this.originals.add(unit);
+  }
+
+  /** Settles the originals whose copies are safe, or needed no more; the slots are still to be written. */
+  letGoOfOriginals(): void {
+    for (const unit of this.originals) {
+      const copy = standing(unit);
+      if (copy.state !== 'settled' && !copy.durable && !copy.segment.gone) continue;
+      copy.original = undefined;
+      this.originals.delete(unit);
+      for (const slot of unit.slots) this.unsettled.set(slot, 'acked');
+    }
   }
 
   /** Ends a unit whose records another one stands for. */

@@ -167,6 +167,7 @@ export class Shelf {
       // It stays on the books, with nothing left in it, and is tried again.
       if (codeOf(error) !== 'ENOENT') return false;
     }
+    segment.gone = true;
     this.#core.catalog.remove(segment);
     this.#core.dirty.delete(segment);
     this.#core.emit({ type: 'segmentDeleted', segment: path, diskBytes: segment.size });
@@ -207,7 +208,7 @@ export class Shelf {
       if (segment.finished) yield* this.discard(segment);
       else if (segment.unsettled.size > 0) yield* this.writeSlots(segment);
       const idle = !segment.active && segment.held === 0 && !this.#core.dirty.has(segment);
-      if (!idle || segment.unsettled.size > 0) continue;
+      if (!idle || segment.unsettled.size > 0 || segment.originals.size > 0) continue;
       segment.units = undefined;
       if (segment.fd !== undefined) {
         const { fd } = segment;

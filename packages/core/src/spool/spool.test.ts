@@ -254,6 +254,17 @@ suite('the spool on a simulated disk', () => {
     return { process, spool: createSpool(given, { ...ports, destination: 'd', env: {}, tuning, onEvent }) };
   };
 
+  /** No sync of a file succeeds any more, though names can be made. */
+  const failSyncs = (disk: SimMachine) => {
+    disk.beforeCall = ({ name }) => {
+      disk.faults.failedSync = name === 'sync' ? 1 : 0;
+    };
+  };
+  const recover = (disk: SimMachine) => {
+    disk.beforeCall = () => {};
+    disk.faults.failedSync = 0;
+  };
+
   it('writes an ack again that the disk took only in part', async () => {
     const disk = new SimMachine(1);
     const { process, spool } = start(disk);
@@ -271,6 +282,44 @@ suite('the spool on a simulated disk', () => {
     await disk.advance(70_000);
     expect((await disk.finish(next.next()))?.batch.id).toBe('w1-10-3');
     expect(await disk.finish(next.next())).toBeUndefined();
+  });
+
+  it('loses nothing that was durable to a power loss while it is rescued, and no sync succeeds', async () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const disk = new SimMachine(seed);
+      const { spool } = start(disk);
+      const piece = spool.journal(batch(0, 3), 'normal')!;
+      await disk.advance(2000);
+      expect(piece.durable).toBe(true);
+      failSyncs(disk);
+      expect(spool.seal(batch(0, 3), 'normal')?.durable).toBe(false);
+      await disk.advance(4000);
+      expect(spool.stats()).toMatchObject({ waiting: { records: 3 }, appended: { records: 3 }, acked: { records: 0 } });
+      disk.powerLoss();
+      recover(disk);
+      const next = start(disk).spool;
+      await disk.advance(20_000);
+      await disk.finish(next.scan());
+      await disk.advance(100_000);
+      const back = await disk.finish(next.next());
+      expect(back?.batch.count, `seed ${seed}`).toBe(3);
+    }
+  });
+
+  it('removes the originals of what was rescued once the copies are safe, or delivered', async () => {
+    for (const settled of [false, true]) {
+      const disk = new SimMachine(1);
+      const { spool } = start(disk);
+      const segments = () => disk.files().filter((path) => path.endsWith('.seg')).length;
+      await disk.finish(spool.append(batch(0, 3), 'normal'));
+      failSyncs(disk);
+      await disk.advance(6000);
+      expect(segments()).toBe(2);
+      if (settled) spool.ack((await disk.finish(spool.next()))!.receipt);
+      else recover(disk);
+      await disk.advance(20_000);
+      expect(segments()).toBe(settled ? 0 : 1);
+    }
   });
 
   it('loses nothing to a power loss after a close whose first sync failed', async () => {

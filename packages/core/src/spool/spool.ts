@@ -14,7 +14,8 @@
 //  2. A segment is deleted only when each of its records is acked, rejected, expired or evicted, and counted as that.
 //  3. Every write's length is checked; a short one is a full disk. The file is cut back to its last good frame.
 //  4. A failed sync is never retried on the same file and never hidden: what may be missing is read back from the page
-//     cache and written to a new segment; what cannot be is reported (`recordsAtRisk`).
+//     cache and written to a new segment; what cannot be is reported (`recordsAtRisk`). The old frames are settled only
+//     when the new ones are safe, because a part of them may have been.
 //  5. Sizes are those of the files themselves; sums are recomputed, so that nothing can drift.
 //  6. Nothing here throws into the pipeline or waits for a disk that hangs: trouble becomes a state, an event, and a
 //     refusal, and the records stay in memory with their owner. One disk call is outstanding at a time.

@@ -76,6 +76,7 @@ export class Upkeep {
     if ((yield* core.directory.beat()) === 'gone') core.abandonAll('ENOENT');
     yield* this.#closeIdle();
     yield* drain.forgiveHarmless();
+    yield* drain.letGoOfOriginals();
     if (core.directory.ready) yield* quota.look(0);
     yield* quota.enforce();
     yield* shelf.tidy();
@@ -133,8 +134,7 @@ export class Upkeep {
 
   /**
    * Syncs segments, those that have unsynced bytes unless others are named; and at once the copies of what was rescued
-   * where that failed: their originals go, and may have held what was durable before. A disk that goes on failing is left
-   * alone until the next time.
+   * where that failed, so that their originals can go. A disk that goes on failing is left alone until the next time.
    */
   *sync(segments: readonly Segment[] = [...this.#parts.core.dirty]): Steps<void> {
     let waiting = segments;
@@ -143,6 +143,7 @@ export class Upkeep {
       for (const segment of waiting) if (!(yield* this.#sync(segment))) failed = true;
       waiting = failed ? [...this.#parts.core.dirty] : [];
     }
+    yield* this.#parts.drain.letGoOfOriginals();
   }
 
   /** False if it failed, and what was at risk was rescued into another segment. */
