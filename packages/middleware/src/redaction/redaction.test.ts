@@ -322,6 +322,14 @@ describe('planted secrets', () => {
     );
   });
 
+  // Long lines are looked at in chunks of 4096 letters, of which none may cut a secret's name in two.
+  it.each(['a', 'ä', '€', '😀'])('are found at any place of a long line of %s', (filler) => {
+    for (let place = 4070; place <= 4110; place++) {
+      const line = `{"text":"${filler.repeat(place / filler.length)}","pin":"${SECRET}","rest":"${'b'.repeat(5000)}"}`;
+      expect(redaction.line(line), `after ${place}`).not.toContain(SECRET);
+    }
+  });
+
   it('leave every other byte of a line as it was', () => {
     fc.assert(
       fc.property(fc.json(), (json) => {
