@@ -1,7 +1,8 @@
 // What request logging costs a request: CPU time of the whole server process a request, ours beside pino-http, Fastify's and
 // Hono's own loggers, and beside none. In every round each variant has a fresh process, for how the engine happens to optimize a
-// process stays with it for life; when all are warm they are loaded in turns, so that a machine that slows down for a while slows
-// all of them. The figures are medians over the rounds, the ratios medians of each round's own. Run after `pnpm build:js`:
+// process stays with it for life; when all are warm they are loaded in short turns over connections that stay open. Machines
+// that are shared are slower by half for seconds at a time, so a ratio is the median of those of neighbouring turns, then of the
+// rounds; the figures are medians of all turns. Run after `pnpm build:js`:
 //   node test/bench/middleware.mjs [rounds=5] [requests=20000] [framework,…] [async|sync]
 // The destination drops all lines. `async`, pino's default, writes what has piled up since the last write, and measures that
 // pile again for each line; `sync` writes each line at once.
@@ -18,8 +19,9 @@ const variants = {
   hono: ['none', 'own', 'structured', 'spillway'],
 };
 const CONNECTIONS = 32;
-const TURNS = 10;
-const PER_CONNECTION = Math.ceil(requests / TURNS / CONNECTIONS);
+// A turn is some twenty milliseconds.
+const PER_CONNECTION = 16;
+const TURNS = Math.ceil(requests / CONNECTIONS / PER_CONNECTION);
 // What a browser behind a proxy sends.
 const request = [
   'GET /users/42?page=2 HTTP/1.1',
@@ -37,30 +39,47 @@ const request = [
 ].join('\r\n');
 
 /** Sends requests over one connection, one after another. */
-function drive(port, count) {
-  return new Promise((resolve, reject) => {
-    const socket = net.connect(port, '127.0.0.1', () => socket.write(request));
-    let left = count;
-    socket.setNoDelay(true);
-    socket.on('data', (chunk) => {
+class Client {
+  #socket;
+  #left = 0;
+  #done;
+
+  constructor(port) {
+    this.#socket = net.connect(port, '127.0.0.1').setNoDelay(true);
+    this.#socket.on('data', (chunk) => {
       // An answer is small and arrives in one or two pieces; the last one ends with the body's brace, chunked or not.
       const end = chunk.subarray(-7).toString('latin1');
       if (!end.endsWith('}') && !end.endsWith('0\r\n\r\n')) return;
-      if (--left === 0) socket.end();
-      else socket.write(request);
+      if (--this.#left === 0) this.#done();
+      else this.#socket.write(request);
     });
-    socket.on('close', () => (left === 0 ? resolve() : reject(new Error(`${left} answers are missing`))));
-    socket.on('error', reject);
-  });
+    this.#socket.on('close', () => {
+      if (this.#left > 0) throw new Error(`${this.#left} answers are missing`);
+    });
+  }
+
+  /** Resolves when all are answered. */
+  send(count) {
+    this.#left = count;
+    this.#socket.write(request);
+    return new Promise((resolve) => {
+      this.#done = resolve;
+    });
+  }
+
+  close() {
+    this.#socket.destroy();
+  }
 }
 
-const load = (port) => Promise.all(Array.from({ length: CONNECTIONS }, () => drive(port, PER_CONNECTION)));
+const load = ({ clients }) => Promise.all(clients.map((client) => client.send(PER_CONNECTION)));
 const reply = (child) => new Promise((resolve) => child.once('message', resolve));
 
 async function start(framework, logging) {
   const child = fork(new URL('./middleware-server.mjs', import.meta.url), [framework, logging, destination]);
   const { port } = await reply(child);
-  return { logging, child, port, cost: 0 };
+  const clients = Array.from({ length: CONNECTIONS }, () => new Client(port));
+  return { logging, child, clients, costs: [] };
 }
 
 async function usage(child) {
@@ -70,23 +89,27 @@ async function usage(child) {
   return cpu.user + cpu.system;
 }
 
-/** What a request costs with each way of logging, in one round. */
+/** What a request costs in each turn with each way of logging, in one round. */
 async function round(framework) {
   const servers = [];
   for (const logging of variants[framework]) servers.push(await start(framework, logging));
   // As many requests to warm up as are measured.
-  for (const { port } of servers) for (let turn = 0; turn < TURNS; turn++) await load(port);
+  for (const server of servers) for (let turn = 0; turn < TURNS; turn++) await load(server);
   for (let turn = 0; turn < TURNS; turn++) {
-    // Whoever comes first in one turn comes last in the next.
-    for (const server of turn % 2 === 0 ? servers : [...servers].reverse()) {
+    // Everyone comes first, last and after everyone else equally often.
+    const first = turn % servers.length;
+    const order = [...servers.slice(first), ...servers.slice(0, first)];
+    for (const server of Math.floor(turn / servers.length) % 2 === 0 ? order : order.reverse()) {
       const before = await usage(server.child);
-      await load(server.port);
-      server.cost += (await usage(server.child)) - before;
+      await load(server);
+      server.costs.push(((await usage(server.child)) - before) / PER_CONNECTION / CONNECTIONS);
     }
   }
-  for (const { child } of servers) child.disconnect();
-  const count = TURNS * PER_CONNECTION * CONNECTIONS;
-  return Object.fromEntries(servers.map(({ logging, cost }) => [logging, cost / count]));
+  for (const { child, clients } of servers) {
+    for (const client of clients) client.close();
+    child.disconnect();
+  }
+  return Object.fromEntries(servers.map(({ logging, costs }) => [logging, costs]));
 }
 
 const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
@@ -97,13 +120,12 @@ for (const framework of chosen) {
   const all = `median of ${rounds} rounds of ${requests}, ${destination} destination, Node ${process.version}`;
   console.log(`\n${framework}: CPU of the process per request, ${all}`);
   for (const logging of variants[framework]) {
-    const own = results.map((costs) => costs[logging]);
-    const over = median(results.map((costs) => costs[logging] - costs.none));
-    const ratios = results.map((costs) => costs.spillway / costs[logging]);
-    const spread = (values, digits) => `${Math.min(...values).toFixed(digits)}–${Math.max(...values).toFixed(digits)}`;
+    const own = median(results.flatMap((costs) => costs[logging]));
+    const over = median(results.flatMap((costs) => costs[logging].map((cost, turn) => cost - costs.none[turn])));
+    const ratios = results.map((costs) => median(costs.spillway.map((cost, turn) => cost / costs[logging][turn])));
     console.log(
-      `  ${logging.padEnd(15)} ${median(own).toFixed(1).padStart(6)} µs (${spread(own, 1)})  logging ${over.toFixed(1).padStart(5)} µs` +
-        `  spillway/this ${median(ratios).toFixed(2)} (${spread(ratios, 2)})`,
+      `  ${logging.padEnd(15)} ${own.toFixed(1).padStart(6)} µs  logging ${over.toFixed(1).padStart(5)} µs` +
+        `  spillway/this ${median(ratios).toFixed(2)} (${Math.min(...ratios).toFixed(2)}–${Math.max(...ratios).toFixed(2)})`,
     );
   }
 }
