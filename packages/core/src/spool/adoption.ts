@@ -1,6 +1,5 @@
 // Queues that dead processes left behind: finds them, makes sure that the owner is dead, and takes them over.
-// Two proofs are needed: the heartbeat has been silent, by the file server's clock, and the beacon is dark. Where the
-// beacon proves nothing (another machine, another boot, no sockets), silence has to last longer.
+// Who is dead, life.ts says; silence is measured here by the clock of whoever keeps the files.
 // The claim is one rename into the adopter's own directory: of several only one wins, and if the adopter dies in turn,
 // whoever adopts it gets everything inside.
 
@@ -9,6 +8,7 @@ import type { Lane } from '../lane.js';
 import type { Core } from './core.js';
 import { adoptedName, beaconName, emptyTrash, heartbeatName, type Owner, ownerName, removeQueue } from './directory.js';
 import { attempt, call, codeOf, readUpTo, type Steps } from './file-system.js';
+import { judge, type Signs } from './life.js';
 import { Segment } from './segment.js';
 import { parseSegmentName } from './segment-header.js';
 import { add, copyOf } from './tally.js';
@@ -61,25 +61,18 @@ export class Adoption {
   *#isDead(path: string): Steps<boolean> {
     const info = yield* call('stat', path);
     const uid = process.getuid?.();
+    const otherUser = uid !== undefined && info.uid !== uid;
     // A directory that others could have planted is not read.
-    if (info.kind !== 'directory' || (uid !== undefined && info.uid !== uid)) return false;
+    if (info.kind !== 'directory' || otherUser) return false;
     const owner = yield* readOwner(path);
-    const { silence, stopped } = yield* this.#silence(path, info.modifiedMs);
-    const { tuning, identity } = this.#core;
-    // Its last word was that it left.
-    if (stopped) return (yield* call('look', `${path}/${beaconName}`)) !== 'lit';
-    const sameBoot = owner !== undefined && owner.bootId !== '' && owner.bootId === identity.bootId;
-    if (!sameBoot || !owner.beacon) {
-      const rebooted = owner?.hostname === identity.hostname && owner.bootId !== identity.bootId;
-      return silence >= (rebooted ? tuning.silentMs : tuning.foreignSilentMs);
-    }
-    if (silence < tuning.silentMs) return false;
+    const marks = yield* this.#heart(path, info.modifiedMs);
     const beacon = yield* call('look', `${path}/${beaconName}`);
-    return beacon === 'dark' || (beacon === 'absent' && silence >= tuning.foreignSilentMs);
+    const { tuning, identity } = this.#core;
+    return judge({ owner, beacon, otherUser, ...marks }, identity, tuning).state === 'dead';
   }
 
-  /** For how long the heart has not beaten, by the clock of whoever keeps the files. */
-  *#silence(path: string, fallback: number): Steps<{ silence: number; stopped: boolean }> {
+  /** For how long the heart has not beaten, and whether it stopped in order. */
+  *#heart(path: string, fallback: number): Steps<Pick<Signs, 'silentMs' | 'stopped'>> {
     const now = yield* this.#fileTime();
     let last = fallback;
     let stopped = false;
@@ -94,7 +87,7 @@ export class Adoption {
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') throw error;
     }
-    return { silence: now - last, stopped };
+    return { silentMs: now - last, stopped };
   }
 
   /** The present by the file server's clock: the time of a heartbeat of our own. */

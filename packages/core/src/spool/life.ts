@@ -1,11 +1,15 @@
 // Whether the owner of a queue lives, as far as its marks tell: OWNER, the heartbeat and the beacon. Pure.
-// For whoever only looks: the claim itself is made in adoption.ts, which looks again, by the file server's clock.
+// The one rule for those who adopt and those who only look. Two proofs are needed: the heart has been silent, and the
+// beacon is dark. Where the beacon proves nothing (another machine, another boot, no sockets), silence has to last longer.
 
 import type { Identity, Owner } from './directory.js';
 import type { BeaconState } from './file-system.js';
 
 /** Silence that proves a death: together with a dark beacon, and without one. In ms. */
 export const silence = { silentMs: 15_000, foreignSilentMs: 120_000 } as const;
+
+/** How much silence is proof, see {@link silence}. */
+export type Silence = { readonly [K in keyof typeof silence]: number };
 
 /** Hearts beat every five seconds: one that beat this lately beats. */
 const lateMs = 15_000;
@@ -33,7 +37,11 @@ export interface Life {
 }
 
 /** Judges an owner by its marks, seen from a process. */
-export function judge({ owner, beacon, silentMs, stopped, otherUser }: Signs, identity: Identity): Life {
+export function judge(
+  { owner, beacon, silentMs, stopped, otherUser }: Signs,
+  identity: Identity,
+  proof: Silence = silence,
+): Life {
   if (beacon === 'lit') return { state: 'alive', why: 'beaconLit' };
   if (otherUser) return { state: 'unproven', why: 'otherUser' };
   if (stopped) return { state: 'dead', why: 'left' };
@@ -42,7 +50,7 @@ export function judge({ owner, beacon, silentMs, stopped, otherUser }: Signs, id
   if (told && beacon === 'unknown') return { state: 'unproven', why: 'beaconUnknown' };
   const rebooted = owner?.hostname === identity.hostname && owner.bootId !== identity.bootId;
   const soon = told ? beacon === 'dark' : rebooted;
-  const needed = soon ? silence.silentMs : silence.foreignSilentMs;
+  const needed = soon ? proof.silentMs : proof.foreignSilentMs;
   if (silentMs >= needed) return { state: 'dead', why: 'silent' };
   if (!told && silentMs < lateMs) return { state: 'alive', why: 'heartBeats' };
   return { state: 'unproven', why: 'notSilentLongEnough', provenInMs: Math.ceil(needed - silentMs) };
