@@ -297,6 +297,10 @@ export class Pipeline implements AsyncDisposable {
       this.lostOnDisk('spoolLost', event);
     } else if (event.type === 'spoolStateChanged' && event.to !== 'ok' && event.to !== 'closed') {
       this.warnings.say(`the spool is ${event.to}${event.code ? ` (${event.code})` : ''}: keeping records in memory`);
+    } else if (event.type === 'deadLettersNotKept') {
+      this.warnings.say(`${event.records} records that ${this.name} refused could not be kept: ${event.code}`);
+    } else if (event.type === 'deadLettersEvicted') {
+      this.warnings.say(`dead letters reach spool.deadLetters.maxBytes: deleted ${event.file}, the oldest`);
     } else if (event.type === 'directoryWarned') {
       this.warnings.say(`the spool directory ${event.directory}: ${DIRECTORY_WARNINGS[event.reason]}`);
     }

@@ -9,6 +9,7 @@ import {
   rmSync,
   symlinkSync,
   truncateSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,13 +17,16 @@ import { batchOf, linesOf } from '@spillway/testing';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Batch } from '../batch.js';
 import { systemRuntime } from '../runtime.js';
+import type { SpoolEvent } from './events.js';
 import { createSpool, type Spool } from './spool.js';
 import { spoolKeys } from './survey/keys.js';
 import { readDeadLetters } from './survey/letters.js';
 
 let directory: string;
 const spools: Spool[] = [];
+let events: SpoolEvent[] = [];
 beforeEach(() => {
+  events = [];
   directory = mkdtempSync(join(tmpdir(), 'spillway-letters-'));
 });
 afterEach(async () => {
@@ -34,7 +38,8 @@ const folder = () => join(directory, 'q');
 const place = () => join(folder(), 'dead-letters');
 function open(options: object = {}) {
   const given = { directory, minFreeBytes: 0, ...options };
-  const spool = createSpool(given, { runtime: systemRuntime, destination: 'test', folder: folder() });
+  const onEvent = (event: SpoolEvent) => events.push(event);
+  const spool = createSpool(given, { runtime: systemRuntime, destination: 'test', folder: folder(), onEvent });
   spools.push(spool);
   return spool.deadLetters;
 }
@@ -102,6 +107,38 @@ it('keeps nothing that is larger than the cap, and nothing at all where the cap 
   expect(await open({ deadLetters: { maxBytes: 1000 } }).append(batch(1, 100), 'no')).toBe(false);
   expect(await open({ deadLetters: { maxBytes: 0 } }).append(batch(1, 1), 'no')).toBe(false);
   expect(existsSync(place()) ? files() : []).toEqual([]);
+});
+
+it('tells and counts what it cannot keep, and what goes to make room', async () => {
+  const told = (type: SpoolEvent['type']) => events.filter((event) => event.type === type);
+  const small = open({ deadLetters: { maxBytes: 4000 } });
+  for (let i = 0; i < 20; i++) await small.append(batch(i * 3, 3), 'no');
+  const { kept, notKept, evictedBytes } = small.stats();
+  expect([kept.records, notKept.records]).toEqual([60, 0]);
+  expect(evictedBytes).toBeGreaterThan(0);
+  const evicted = told('deadLettersEvicted').map((event) => 'diskBytes' in event && event.diskBytes);
+  expect(evicted.reduce((sum: number, bytes) => sum + Number(bytes), 0)).toBe(evictedBytes);
+
+  const large = batch(100, 100);
+  await small.append(large, 'no');
+  rmSync(place(), { recursive: true });
+  writeFileSync(place(), 'in the way');
+  await small.append(batch(1, 2), 'bad');
+  expect(small.stats()).toMatchObject({ kept: { records: 60 }, notKept: { records: 102 } });
+  expect(told('deadLettersNotKept')).toEqual([
+    { type: 'deadLettersNotKept', records: 100, bytes: large.bytes.length, reason: 'no', code: 'tooLarge' },
+    {
+      type: 'deadLettersNotKept',
+      records: 2,
+      bytes: batch(1, 2).bytes.length,
+      reason: 'bad',
+      code: expect.any(String),
+    },
+  ]);
+
+  const none = open({ deadLetters: { maxBytes: 0 } });
+  await none.append(batch(1, 1), 'no');
+  expect(none.stats().notKept.records).toBe(0);
 });
 
 it('loses one record at most to a crash in the middle of a write, and never the next one', async () => {

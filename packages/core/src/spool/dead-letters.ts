@@ -1,6 +1,7 @@
 // Records that a destination refused for good, kept for people: NDJSON files beside the queues, one line a record, with
 // the reason, the time and the record's id, so that they can be read with any tool and sent again as what they were.
-// Capped: the oldest file goes first. Encrypted line by line where the spool is encrypted.
+// Capped: the oldest file goes first. Encrypted line by line where the spool is encrypted. What cannot be kept, or goes,
+// is counted and told.
 //
 //   dead-letters/<id>-<n>.ndjson      {"time":…,"reason":"…","id":"<writer>-<sequence>","level":…,"at":…,"line":"…"}
 
@@ -11,12 +12,22 @@ import { DeadLetterRetry, type RetryReport, readLetters } from './dead-letter-re
 import { newId } from './directory.js';
 import { attempt, call, codeOf, DiskError, type Steps, writeFully } from './file-system.js';
 import { type KeptFile, listKept } from './kept-files.js';
+import { add, copyOf, type Tally, tally } from './tally.js';
 
 export type { DeadLetter } from './dead-letter.js';
 export type { RetryReport } from './dead-letter-retry.js';
 
 /** A file of dead letters. */
 export type DeadLetterFile = KeptFile;
+
+/** What became of rejected records, since the spool was created. */
+export interface DeadLetterCounters {
+  readonly kept: Tally;
+  /** The disk would not have them, or one batch of them is more than all may be. */
+  readonly notKept: Tally;
+  /** Bytes of files that were deleted to stay under the cap. */
+  evictedBytes: number;
+}
 
 export class DeadLetters {
   readonly #core: Core;
@@ -25,6 +36,7 @@ export class DeadLetters {
   #part = 0;
   /** Bytes on the disk as of the last look. */
   bytes = 0;
+  readonly #counters: DeadLetterCounters = { kept: tally(), notKept: tally(), evictedBytes: 0 };
 
   constructor(core: Core) {
     this.#core = core;
@@ -35,15 +47,28 @@ export class DeadLetters {
     return `${this.#core.directory.folder}/dead-letters`;
   }
 
+  /** The counts so far. */
+  stats(): DeadLetterCounters {
+    const { kept, notKept, evictedBytes } = this.#counters;
+    return { kept: copyOf(kept), notKept: copyOf(notKept), evictedBytes };
+  }
+
   /** Keeps rejected records. False where the disk would not, or none are to be kept. Never rejects. */
   async append(batch: Batch, reason: string): Promise<boolean> {
-    if (!this.#core.writable || this.#core.options.deadLetters.maxBytes === 0) return false;
+    if (this.#core.options.deadLetters.maxBytes === 0) return false;
+    if (!this.#core.writable) return this.#notKept(batch, reason, this.#core.state);
     try {
       return await this.#core.disk.run(() => this.write(batch, reason));
     } catch (error) {
       this.#core.failed(error);
-      return false;
+      return this.#notKept(batch, reason, codeOf(error));
     }
+  }
+
+  #notKept({ count: records, bytes: { length: bytes } }: Batch, reason: string, code: string): false {
+    add(this.#counters.notKept, { records, bytes });
+    this.#core.emit({ type: 'deadLettersNotKept', records, bytes, reason, code });
+    return false;
   }
 
   /** Keeps rejected records, as part of something else. */
@@ -51,7 +76,7 @@ export class DeadLetters {
     if (this.#core.options.deadLetters.maxBytes === 0) return false;
     const key = yield* this.#core.keys.current();
     const bytes = encodeLetters(batch, { time: this.#core.runtime.now(), reason }, key);
-    if (bytes.length > this.#core.options.deadLetters.maxBytes) return false;
+    if (bytes.length > this.#core.options.deadLetters.maxBytes) return this.#notKept(batch, reason, 'tooLarge');
     yield* this.#makeRoom(bytes.length + 1);
     const path = yield* this.#path(bytes.length);
     const { fd, size } = yield* openToAppend(path);
@@ -66,6 +91,7 @@ export class DeadLetters {
       yield* attempt('close', fd);
     }
     this.bytes += bytes.length + 1;
+    add(this.#counters.kept, { records: batch.count, bytes: batch.bytes.length });
     this.#core.emit({ type: 'recordsDeadLettered', records: batch.count, bytes: batch.bytes.length, reason });
     return true;
   }
@@ -92,7 +118,10 @@ export class DeadLetters {
     let total = files.reduce((sum, { bytes }) => sum + bytes, more);
     for (const { name, bytes } of files) {
       if (total <= maxBytes) break;
-      if (yield* attempt('remove', `${this.#directory}/${name}`)) total -= bytes;
+      if (!(yield* attempt('remove', `${this.#directory}/${name}`))) continue;
+      total -= bytes;
+      this.#counters.evictedBytes += bytes;
+      this.#core.emit({ type: 'deadLettersEvicted', file: name, diskBytes: bytes });
     }
     this.bytes = total - more;
   }

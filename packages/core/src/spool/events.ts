@@ -54,6 +54,16 @@ export type SpoolEvent =
       readonly code: string;
     }
   | { readonly type: 'recordsDeadLettered'; readonly records: number; readonly bytes: number; readonly reason: string }
+  | {
+      readonly type: 'deadLettersNotKept';
+      readonly records: number;
+      readonly bytes: number;
+      /** Why the destination refused them. */
+      readonly reason: string;
+      /** Why they could not be kept: the system's error code, the spool's state, or that they alone are too much. */
+      readonly code: string;
+    }
+  | { readonly type: 'deadLettersEvicted'; readonly file: string; readonly diskBytes: number }
   | { readonly type: 'duplicatesSuppressed'; readonly records: number; readonly bytes: number }
   | { readonly type: 'queueAdopted'; readonly queueId: string; readonly segments: number; readonly diskBytes: number }
   | { readonly type: 'queueClaimFailed'; readonly queueId: string; readonly code: string }

@@ -91,7 +91,11 @@ export const spoolOptions = object(
     ),
     deadLetters: object(
       {
-        maxBytes: size({ default: 32 * 2 ** 20, min: 0, doc: 'Most bytes of rejected records to keep; 0 keeps none.' }),
+        maxBytes: size({
+          default: 32 * 2 ** 20,
+          min: 0,
+          doc: 'Most bytes of rejected records to keep; 0 keeps none. The oldest file goes first, with a warning; so do records that the disk will not have, counted in `stats().spool.deadLetters`.',
+        }),
       },
       { doc: 'Records that the destination refused for good.' },
     ),

@@ -43,7 +43,7 @@ import { Adoption } from './adoption.js';
 import { Appender } from './appender.js';
 import { Core, type Tuning } from './core.js';
 import { Damaged } from './damaged.js';
-import { DeadLetters } from './dead-letters.js';
+import { type DeadLetterCounters, DeadLetters } from './dead-letters.js';
 import { folderName, type Identity } from './directory.js';
 import { Drain, type Drained } from './drain.js';
 import { defaultSegmentBytes, ephemeralStorageLimit, processIdentity } from './environment.js';
@@ -92,6 +92,8 @@ export interface SpoolStats extends Counters {
   readonly state: SpoolState;
   /** What waits on the disk; what was found counts by estimate until its segment's turn comes. */
   readonly waiting: Tally;
+  /** What became of the records that were rejected, beside the count. */
+  readonly deadLetters: DeadLetterCounters;
   /** Bytes of everything on the disk. */
   readonly diskBytes: number;
   readonly segments: number;
@@ -255,6 +257,7 @@ export class Spool {
       ...copyCounters(counters),
       state,
       waiting: this.#core.waiting,
+      deadLetters: this.deadLetters.stats(),
       corruptBytes: this.#core.corruptBytes,
       diskBytes: this.#quota.diskBytes,
       segments: catalog.size,
