@@ -4,7 +4,7 @@
 // Invariants: memory is one staging buffer of at most a line and a piece; a line longer than the limit is skipped to
 // its end and reported by size, never kept.
 
-const PIECE = 65_536;
+const PIECE = 262_144;
 const NEWLINE = 0x0a;
 
 /** Where the lines go. */
