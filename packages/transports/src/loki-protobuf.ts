@@ -43,11 +43,21 @@ export function encodeProtobuf(batch: Batch, filing: LokiFiling): Buffer {
     writer.byte(streamsTag);
     const stream = writer.openLength();
     writer.bytes(sets[s]!);
-    const count = records?.length ?? batch.count;
-    for (let n = 0; n < count; n++) writeEntry(writer, batch, records ? records[n]! : n, filing);
+    writeEntries(writer, batch, records, filing);
     writer.closeLength(stream);
   }
   return writer.finish();
+}
+
+// A loop with nothing behind it, so that what is compiled while the first batch is in it stays good.
+function writeEntries(
+  writer: ByteWriter,
+  batch: Batch,
+  records: readonly number[] | undefined,
+  filing: LokiFiling,
+): void {
+  const count = records?.length ?? batch.count;
+  for (let n = 0; n < count; n++) writeEntry(writer, batch, records ? records[n]! : n, filing);
 }
 
 function writeEntry(writer: ByteWriter, batch: Batch, i: number, filing: LokiFiling): void {

@@ -49,18 +49,49 @@ export const protobufOverhead = 80;
 /** Room for what a record has besides what its line becomes. */
 const recordBytes = 256;
 
+/** The ResourceLogs and ScopeLogs that records go to. */
+class OpenGroup {
+  readonly #writer: ByteWriter;
+  readonly #width: number;
+  #resourceLogs = 0;
+  #scopeLogs = 0;
+
+  /** `width`: bytes that the length of a group takes. */
+  constructor(writer: ByteWriter, width: number) {
+    this.#writer = writer;
+    this.#width = width;
+  }
+
+  /** Begins a group, after the one before it, if this is not the first. */
+  open(resource: Buffer, first: boolean): void {
+    if (!first) this.close();
+    const writer = this.#writer;
+    writer.byte(resourceLogsTag);
+    this.#resourceLogs = openMessage(writer, this.#width);
+    writer.bytes(resource);
+    writer.byte(scopeLogsTag);
+    this.#scopeLogs = openMessage(writer, this.#width);
+    writer.bytes(scope);
+  }
+
+  close(): void {
+    closeMessage(this.#writer, this.#scopeLogs, this.#width);
+    closeMessage(this.#writer, this.#resourceLogs, this.#width);
+  }
+}
+
 /** Encodes batches for one destination. */
 export class ProtobufEncoder {
   readonly #form: OtlpForm;
   readonly #attributes: Buffer;
-  readonly #records: RecordWriter;
+  readonly #fields: RecordWriter;
   readonly #writer = new ByteWriter();
   readonly #lines = new LineWriter();
 
   constructor(form: OtlpForm) {
     this.#form = form;
     this.#attributes = Buffer.concat(Object.entries(form.resource).map(([key, value]) => attribute(key, value)));
-    this.#records = new RecordWriter(form.roles);
+    this.#fields = new RecordWriter(form.roles);
   }
 
   /** The body of a request. It belongs to the caller. */
@@ -78,27 +109,19 @@ export class ProtobufEncoder {
   }
 
   #groups(batch: Batch, writer: ByteWriter, record: (i: number, rest: number) => void): void {
-    const width = varintSize(batch.bytes.length + batch.count * protobufOverhead);
+    const group = new OpenGroup(writer, varintSize(batch.bytes.length + batch.count * protobufOverhead));
+    this.#records(batch, group, record);
+    group.close();
+  }
+
+  // A loop with nothing behind it, so that what is compiled while the first batch is in it stays good.
+  #records(batch: Batch, group: OpenGroup, record: (i: number, rest: number) => void): void {
     const origins = new Origins(batch);
-    let resourceLogs = 0;
-    let scopeLogs = 0;
-    const finish = () => {
-      closeMessage(writer, scopeLogs, width);
-      closeMessage(writer, resourceLogs, width);
-    };
-    for (let i = 0; i < batch.count; i++) {
-      if (origins.next(i)) {
-        if (i > 0) finish();
-        writer.byte(resourceLogsTag);
-        resourceLogs = openMessage(writer, width);
-        writer.bytes(this.#resource(origins.current));
-        writer.byte(scopeLogsTag);
-        scopeLogs = openMessage(writer, width);
-        writer.bytes(scope);
-      }
+    const { count } = batch;
+    for (let i = 0; i < count; i++) {
+      if (origins.next(i)) group.open(this.#resource(origins.current), i === 0);
       record(i, origins.rest);
     }
-    finish();
   }
 
   #resource(origin: Origin | undefined): Buffer {
@@ -147,7 +170,7 @@ export class ProtobufEncoder {
     const start = openMessage(writer, width);
     writeTimes(writer, batch, i);
     if (this.#form.recordIds) writeUid(writer, batch.recordId(i));
-    const fields = this.#records;
+    const fields = this.#fields;
     fields.source = batch.bytes;
     fields.at = rest;
     fields.end = to;

@@ -45,8 +45,9 @@ export class HttpSender implements Sender<HttpWire, HttpReply> {
     this.#compress = wireCompressor(settings.encoding);
   }
 
-  prepare(): Promise<void> {
-    return this.#pool.prepare();
+  async prepare(): Promise<void> {
+    await this.#pool.prepare();
+    if (this.#settings.maxReplyBytes !== undefined) expectLongReplies();
   }
 
   async send(wire: HttpWire, signal: AbortSignal): Promise<HttpReply> {
@@ -122,6 +123,15 @@ export class HttpSender implements Sender<HttpWire, HttpReply> {
     const { method = 'GET', headers = {}, body } = init;
     return pool.request({ method, path: `${url.pathname}${url.search}`, headers, body, signal });
   }
+}
+
+/**
+ * For a long reply the parser grows its memory, which detaches a buffer. With the first one of its thread V8 throws away all
+ * compiled code that assumes that no buffer ever is: everything that works on bytes, in the middle of the work. Better now.
+ */
+function expectLongReplies(): void {
+  const buffer = new ArrayBuffer(1);
+  structuredClone(buffer, { transfer: [buffer] });
 }
 
 function sameHeaders(a: Record<string, string>, b: Record<string, string>): boolean {

@@ -2,7 +2,8 @@
 // In: bytes of whole lines. Out: where each line starts and ends, its level and its time, up to the first line that
 // looks otherwise, which the general reader takes.
 // Never allocates. Touches about 36 bytes a line. All that is done for each single line is in one loop, so that in a burst
-// one small function is compiled early and once; the stages behind it work on runs.
+// one small function is compiled early and once (nothing follows the loop: code that was never reached when the loop got hot
+// would throw away what was compiled); the stages behind it work on runs.
 
 import type { Columns } from '../batch.js';
 
@@ -40,6 +41,7 @@ export class LineColumns implements Columns {
     let count = 0;
     let line = start;
     offsets[0] = start;
+    this.count = 0;
     scanning: while (count < CAPACITY && end - line >= MIN_LINE_BYTES) {
       for (let i = 0; i < 9; i++) if (bytes[line + i] !== LEVEL[i]) break scanning;
       let at = line + 9;
@@ -69,8 +71,8 @@ export class LineColumns implements Columns {
       count++;
       line = newline + 1;
       offsets[count] = line;
+      this.count = count;
     }
-    this.count = count;
     return line;
   }
 
