@@ -43,6 +43,7 @@ const channels = Object.fromEntries(names.map((name) => [name, channel(`spillway
 /** Publishes events of one pipeline. `message` is a function so that nobody pays for what nobody hears. */
 export class Emitter {
   readonly pipeline: string;
+  private telling: EventName | undefined;
 
   constructor(pipeline: string) {
     this.pipeline = pipeline;
@@ -50,6 +51,11 @@ export class Emitter {
 
   emit<N extends EventName>(name: N, message: () => Events[N]): void {
     const target = channels[name];
-    if (target.hasSubscribers) target.publish({ pipeline: this.pipeline, ...message() });
+    // A listener that causes what it listens to, as by logging to a pipeline that drops, would never come to an end.
+    if (!target.hasSubscribers || this.telling === name) return;
+    const outer = this.telling;
+    this.telling = name;
+    target.publish({ pipeline: this.pipeline, ...message() });
+    this.telling = outer;
   }
 }

@@ -293,6 +293,47 @@ describe('pipeline', () => {
     expect(seen).toMatchObject([{ records: 3, attempts: 1 }]);
   });
 
+  it('takes what listeners to its events log to it, in the middle of a write too', async () => {
+    const { runtime, destination, logs } = setUp({ batch: { maxRecords: 10 } });
+    let heard = 0;
+    const listen = () => {
+      if (heard < 5) logs.write(line(1000 + heard++));
+    };
+    subscribe('spillway:batchSealed', listen);
+    try {
+      logs.write(lines(100));
+      await new Promise(setImmediate);
+      await runtime.advance(5000);
+    } finally {
+      unsubscribe('spillway:batchSealed', listen);
+    }
+    const stats = logs.stats();
+    expect(stats.acked.records).toBe(105);
+    balanced(stats);
+    expect(numbers(destination.stored).sort((a, b) => a - b)).toEqual([...upTo(100), 1000, 1001, 1002, 1003, 1004]);
+  });
+
+  it('comes to an end with a listener that logs every loss to it, open and closed', async () => {
+    const { runtime, destination, logs } = setUp({ queue: { maxBytes: '64kb', whenFull: 'dropNewest' } });
+    destination.behave(() => ({ kind: 'hang' }));
+    const listen = () => logs.write(line(7));
+    subscribe('spillway:recordsDropped', listen);
+    try {
+      logs.write(lines(200, 0, 1000));
+      const closed = logs.close({ deadlineMs: 10 });
+      await runtime.advance(5000);
+      await closed;
+      logs.write(line(8));
+    } finally {
+      unsubscribe('spillway:recordsDropped', listen);
+    }
+    await new Promise(setImmediate);
+    const stats = logs.stats();
+    expect(stats.accepted.records).toBe(stats.dropped.records);
+    expect(stats.accepted.records).toBeGreaterThan(201);
+    balanced(stats);
+  });
+
   it('refuses options that the transport cannot keep', () => {
     const { transport } = scriptedDestination({ maxBytes: 1 << 20 });
     expect(() => pipeline(transport, { batch: { maxBytes: '2mb' } })).toThrow(

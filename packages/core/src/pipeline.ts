@@ -78,6 +78,7 @@ export class Pipeline implements AsyncDisposable {
   private readonly spooler: Spooler | undefined;
   private readonly recovered: Tally = { records: 0, bytes: 0 };
   private readonly levels: Record<string, number>;
+  private taking = false;
   private drainTurn = false;
   private draining = 0;
   private seals = 0;
@@ -158,7 +159,11 @@ export class Pipeline implements AsyncDisposable {
       this.refuseAfterClose(chunk);
       return true;
     }
-    this.feed.write(chunk);
+    if (this.taking) {
+      this.putOff(chunk);
+      return true;
+    }
+    this.take(() => this.feed.write(chunk));
     this.journal();
     return this.room() > 0 || this.settings.queue.whenFull !== 'block';
   }
@@ -194,7 +199,7 @@ export class Pipeline implements AsyncDisposable {
    * or dropped, or the time is up. Never rejects.
    */
   async flush({ timeoutMs = this.settings.close.deadlineMs }: { timeoutMs?: number } = {}): Promise<FlushReport> {
-    this.feed.end();
+    this.take(() => this.feed.end());
     this.intake.seal();
     const settled = await this.settledUpTo(this.seals, timeoutMs);
     return { settled, stats: this.stats() };
@@ -369,6 +374,23 @@ export class Pipeline implements AsyncDisposable {
     this.warnings.say(`dropped records for ${this.name}: ${reason}, ${this.ledger.dropped.records} so far`);
   }
 
+  /** Moves lines from the feed to batches, which is not to be entered twice. */
+  private take(move: () => void): void {
+    if (this.taking) return;
+    this.taking = true;
+    try {
+      move();
+    } finally {
+      this.taking = false;
+    }
+  }
+
+  /** Who listens to our events may log to us in the middle of a write: those lines come in when it is through. */
+  private putOff(chunk: string | Uint8Array): void {
+    const kept = typeof chunk === 'string' ? chunk : Buffer.from(chunk);
+    setImmediate(() => this.write(kept));
+  }
+
   private refuseAfterClose(chunk: string | Uint8Array): void {
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
     const records = Math.max(
@@ -509,13 +531,15 @@ export class Pipeline implements AsyncDisposable {
       const spillway = { event: 'recordsDropped', reason, records, bytes, from: iso(fromMs), to: iso(toMs) };
       return `${JSON.stringify({ level: 40, time, msg: `${records} records dropped: ${reason}`, spillway })}\n`;
     });
-    this.feed.write(lines.join(''));
+    this.take(() => this.feed.write(lines.join('')));
   }
 
   // ── the end ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   private async shutDown(deadlineMs: number): Promise<FlushReport> {
-    this.feed.end();
+    // Closed from inside a write: what that one brings is still taken.
+    if (this.taking) await undefined;
+    this.take(() => this.feed.end());
     this.closed = true;
     this.intake.seal();
     if (!this.spooler) this.breaker.hurry();
@@ -552,7 +576,7 @@ export class Pipeline implements AsyncDisposable {
   spillSync(budgetMs = EXIT_BUDGET_MS): void {
     if (!this.spooler) return;
     this.aborter.abort();
-    this.feed.end();
+    this.take(() => this.feed.end());
     this.intake.seal();
     const onTheirWay = [...this.inFlight.keys()].flatMap((entry) => this.takeBack(entry));
     this.queue.unshift([...onTheirWay, ...this.spooler.abandon()]);
