@@ -1,5 +1,5 @@
 // Ten minutes of outage at 5,000 records a second, in less time by rate, with figures for people or, with --json, for
-// machines: `pnpm test:outage [--rate 25000] [--records 3000000] [--healthy 20] [--live 5000] [--level spill|journal]
+// machines: `pnpm test:outage [--rate 25000] [--records 3000000] [--healthy 60] [--live 5000] [--level spill|journal]
 // [--max-bytes 512mb] [--json]`. Timing depends on the machine, so that this is run on demand; CI checks counts and memory
 // at a smaller size (test/spool/outage.test.ts). Ends with 1 if a record was lost without being counted.
 
@@ -11,7 +11,7 @@ const { values: args } = parseArgs({
   options: {
     rate: { type: 'string', default: '25000' },
     records: { type: 'string', default: '3000000' },
-    healthy: { type: 'string', default: '20' },
+    healthy: { type: 'string', default: '60' },
     live: { type: 'string', default: '5000' },
     level: { type: 'string', default: 'spill' },
     'max-bytes': { type: 'string', default: '512mb' },
