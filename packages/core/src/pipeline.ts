@@ -431,8 +431,8 @@ export class Pipeline implements AsyncDisposable {
   /** Starts as many deliveries as may be in flight, from memory and from disk. */
   private pump(): void {
     while (!this.aborter.signal.aborted && this.inFlight.size + this.draining < this.settings.send.maxInFlight) {
-      const fromDisk = this.takesFromDisk();
-      if (!fromDisk && (this.queue.length === 0 || this.waitsForDisk())) {
+      const source = this.nextSource();
+      if (!source) {
         this.wakeLater(this.spooler?.waitMs());
         return;
       }
@@ -440,29 +440,32 @@ export class Pipeline implements AsyncDisposable {
         this.wakeLater(this.closing ? CLOSING_RETRY_MS : this.breaker.waitMs());
         return;
       }
-      if (fromDisk) void this.deliverFromDisk();
+      if (source === 'disk') void this.deliverFromDisk();
       else void this.deliver(this.queue.shift()!);
     }
   }
 
   /**
-   * Whether the next batch comes from the disk. Oldest first: as long as there are any. Live first: what is in memory
-   * goes ahead, but the disk gets one slot, or every other turn where there is only one.
+   * Where the next batch comes from. Oldest first: from the disk as long as there are any, and what is in memory does not
+   * pass by what the drain's rate holds back there. Live first: what is in memory goes ahead, but the disk gets one slot, or
+   * every other turn where there is only one.
    */
-  private takesFromDisk(): boolean {
-    const { spooler, queue, settings, draining } = this;
-    if (!spooler || this.closing || draining > 0 || spooler.waitMs() > 0 || this.room() < this.drainReserve)
-      return false;
-    if (queue.length === 0 || drainsOldestFirst(settings, this.transport)) return true;
-    if (settings.send.maxInFlight > 1) return ![...this.inFlight.keys()].some(({ hold }) => hold?.drained);
+  private nextSource(): 'disk' | 'memory' | undefined {
+    const { spooler, queue, settings } = this;
+    const live = queue.length > 0 ? 'memory' : undefined;
+    if (!spooler || this.closing || this.draining > 0) return live;
+    const disk = spooler.readiness;
+    const oldestFirst = drainsOldestFirst(settings, this.transport);
+    if (disk === 'paced' && oldestFirst) return undefined;
+    if (disk !== 'ready' || this.room() < this.drainReserve) return live;
+    if (!live || oldestFirst) return 'disk';
+    if (settings.send.maxInFlight > 1) return this.drainInFlight() ? live : 'disk';
     this.drainTurn = !this.drainTurn;
-    return this.drainTurn;
+    return this.drainTurn ? 'disk' : live;
   }
 
-  /** Oldest first: what is in memory does not pass by what the drain's rate holds back on the disk. */
-  private waitsForDisk(): boolean {
-    if (!this.spooler?.paced || this.closing) return false;
-    return drainsOldestFirst(this.settings, this.transport);
+  private drainInFlight(): boolean {
+    return [...this.inFlight.keys()].some(({ hold }) => hold?.drained);
   }
 
   private async deliverFromDisk(): Promise<void> {

@@ -216,10 +216,11 @@ export class Spooler {
     return Math.max(0, Math.max(this.emptyUntil, this.drainFrom) - this.runtime.monotonic());
   }
 
-  /** Whether nothing but the rate keeps us from asking for a batch from the disk. */
-  get paced(): boolean {
+  /** Whether to ask for a batch from the disk: there may be one, only the rate holds it back, or there is none to have. */
+  get readiness(): 'ready' | 'paced' | 'empty' {
     const now = this.runtime.monotonic();
-    return this.emptyUntil <= now && this.drainFrom > now;
+    if (this.emptyUntil > now) return 'empty';
+    return this.drainFrom > now ? 'paced' : 'ready';
   }
 
   /** There may be something on the disk that was not there before. */
