@@ -30,15 +30,16 @@ const nanosTag = varintTag(2);
 /** Bytes that an entry takes besides its line and its lifted fields: tags and lengths (16), its time (14), its level (18). */
 const framingBytes = 48;
 
-/** A push request in protobuf. It belongs to the caller. */
-export function encodeProtobuf(batch: Batch, filing: LokiFiling): Buffer {
+/** A push request in protobuf, behind `room` bytes for what goes before it. It belongs to the caller. */
+export function encodeProtobuf(batch: Batch, filing: LokiFiling, room: number): Buffer {
   const streams = streamsOf(batch, filing);
   const sets = streams.map(({ labels }) => textField(labelsField, labelSet(labels)));
-  const envelope = sets.reduce((sum, set) => sum + set.length + 16, 0);
+  const envelope = sets.reduce((sum, set) => sum + set.length + 16, room);
   const inOrder = streams.length === 1 && filing.structuredMetadata.length === 0;
   const writer = inOrder
     ? lineWriter.start(batch, framingBytes, envelope)
     : entryWriter.reset(batch.bytes.length + batch.count * framingBytes + envelope);
+  writer.skip(room);
   for (const [s, { records }] of streams.entries()) {
     writer.byte(streamsTag);
     const stream = writer.openLength();

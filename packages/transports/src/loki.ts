@@ -24,7 +24,7 @@ import {
   withDefaultPath,
 } from '@spillway/core';
 import { reclaim } from './encode/byte-writer.js';
-import { snappy, snappyLiteral } from './encode/snappy.js';
+import { literalRoom, snappy, snappyLiteral } from './encode/snappy.js';
 import { encodeJson } from './loki-json.js';
 import { encodeProtobuf } from './loki-protobuf.js';
 import { classifyLoki } from './loki-replies.js';
@@ -113,7 +113,6 @@ const maxRequestBytes = 3_670_016;
 export function loki(options: LokiOptions): Transport<HttpWire, HttpReply> {
   const parsed = parseOptions(lokiOptions, options, 'loki');
   const json = parsed.encoding === 'json';
-  const compress = parsed.snappy === 'compress' ? snappy : snappyLiteral;
   const envelope = JSON.stringify(parsed.labels).length + 64;
   const filing: LokiFiling = parsed;
   return httpTransport({
@@ -146,9 +145,17 @@ export function loki(options: LokiOptions): Transport<HttpWire, HttpReply> {
       drain: 'oldestFirst',
     },
     encode(batch) {
-      const plain = json ? encodeJson(batch, filing) : encodeProtobuf(batch, filing);
-      const body = json ? plain : compress(plain);
-      if (!json) reclaim(plain);
+      if (json) {
+        const body = encodeJson(batch, filing);
+        return { body, headers: {}, size: body.length - envelope };
+      }
+      if (parsed.snappy === 'literal') {
+        const body = snappyLiteral(encodeProtobuf(batch, filing, literalRoom));
+        return { body, headers: {}, size: body.length - envelope };
+      }
+      const plain = encodeProtobuf(batch, filing, 0);
+      const body = snappy(plain);
+      reclaim(plain);
       return { body, headers: {}, size: plain.length - envelope };
     },
     recycle: reclaim,

@@ -94,11 +94,16 @@ export class ByteWriter {
     this.length = at;
   }
 
+  /** Leaves room for so many bytes, to be filled in later. Returns where it ends. */
+  skip(size: number): number {
+    this.reserve(size);
+    this.length += size;
+    return this.length;
+  }
+
   /** Leaves room for a length that is not known yet; pass the result to {@link closeLength}. */
   openLength(): number {
-    this.reserve(slotBytes);
-    this.length += slotBytes;
-    return this.length;
+    return this.skip(slotBytes);
   }
 
   /** Fills in the number of bytes written since, as a varint padded to its slot, which decoders of protobuf accept. */

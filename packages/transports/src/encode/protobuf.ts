@@ -32,9 +32,7 @@ export function bytesField(field: number, value: Uint8Array): Buffer {
 
 /** Leaves `width` bytes for a length that is not known yet; pass the result to {@link closeMessage}. */
 export function openMessage(writer: ByteWriter, width: number): number {
-  writer.reserve(width);
-  writer.length += width;
-  return writer.length;
+  return writer.skip(width);
 }
 
 /** Fills in the length of what was written since, in as few bytes as it takes: a wrong guess at `width` costs a move. */

@@ -1,7 +1,7 @@
 // Snappy's block format (github.com/google/snappy, format_description.txt).
 // In: bytes. Out: their length as a varint, then literals and back-references. Written from the format alone.
 // Greedy, as snappy is: a hash of the next four bytes finds the last place that held them, within 64 KiB.
-// One table and one output buffer, used again for every call.
+// One table and one output buffer, used again for every call. Without compression nothing is copied at all.
 
 import { ByteWriter } from './byte-writer.js';
 
@@ -15,7 +15,10 @@ const skipBits = 5;
 
 const table = new Uint16Array(1 << hashBits);
 const output = new ByteWriter();
-const literals = new ByteWriter();
+const head = new ByteWriter();
+
+/** Room that {@link snappyLiteral} needs in front: the length as a varint, a tag and its four bytes. */
+export const literalRoom = 10;
 
 /** The bytes as one snappy block. */
 export function snappy(input: Buffer): Buffer {
@@ -31,12 +34,18 @@ export function snappy(input: Buffer): Buffer {
   return output.copy();
 }
 
-/** The bytes as one snappy block that is not compressed: for where the CPU is dearer than the network. */
-export function snappyLiteral(input: Buffer): Buffer {
-  literals.reset(input.length + 16);
-  literals.varint(input.length);
-  literals.length = emitLiteral(input, 0, input.length, literals.buffer, literals.length);
-  return literals.finish();
+/**
+ * What follows the first {@link literalRoom} bytes as one snappy block that is not compressed: for where the CPU is dearer
+ * than the network. Nothing is copied: what a block begins with goes into that room, and the block is a view.
+ */
+export function snappyLiteral(roomAndInput: Buffer): Buffer {
+  const size = roomAndInput.length - literalRoom;
+  head.reset();
+  head.varint(size);
+  head.length = emitTag(size, head.buffer, head.length);
+  const start = literalRoom - head.length;
+  roomAndInput.set(head.view(), start);
+  return roomAndInput.subarray(start);
 }
 
 interface Block {
@@ -96,6 +105,18 @@ function matchLength(view: DataView, candidate: number, position: number, to: nu
 
 function emitLiteral(input: Buffer, from: number, to: number, out: Buffer, at: number): number {
   const size = to - from;
+  let end = emitTag(size, out, at);
+  // Most literals are short: a loop is quicker than a call.
+  if (size <= 48) for (let i = from; i < to; i++) out[end++] = input[i]!;
+  else {
+    out.set(input.subarray(from, to), end);
+    end += size;
+  }
+  return end;
+}
+
+/** What a literal of so many bytes begins with; an empty one is nothing at all. */
+function emitTag(size: number, out: Buffer, at: number): number {
   const n = size - 1;
   let end = at;
   if (size === 0) return end;
@@ -110,12 +131,6 @@ function emitLiteral(input: Buffer, from: number, to: number, out: Buffer, at: n
   } else {
     out[end++] = 63 << 2;
     end = out.writeUInt32LE(n, end);
-  }
-  // Most literals are short: a loop is quicker than a call.
-  if (size <= 48) for (let i = from; i < to; i++) out[end++] = input[i]!;
-  else {
-    out.set(input.subarray(from, to), end);
-    end += size;
   }
   return end;
 }
