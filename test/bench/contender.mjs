@@ -1,6 +1,7 @@
 // One contender in a process of its own: logs what the scenario says, then reports what it cost.
-// In (messages): the order `{ name, scenario, url, spool }`, later `delivered` once the parent has seen the records
-// arrive, or given up. Out (messages): `started`, `logging` at the first call, `logged` after the last, then the figures.
+// In (messages): the order `{ name, scenario, url, spool }`, `begin` once what warmed it up has arrived, later `delivered` once
+// the parent has seen the records arrive, or given up. Out (messages): `started`, `warm` where it was to warm up, `logging` at
+// the first call that counts, `logged` after the last, then the figures.
 // Loading and connecting are not counted; everything from the first call to the last delivered record is, in all threads.
 
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -22,6 +23,7 @@ const message = (test) =>
 // Whoever started it is gone: so is the reason for it.
 process.on('disconnect', () => process.exit(1));
 const ordered = message((value) => value.name !== undefined);
+const begun = message((value) => value === 'begin');
 const delivered = message((value) => value === 'delivered');
 process.send({ event: 'started' });
 const { name, scenario, url, spool, options, file } = await ordered;
@@ -29,14 +31,20 @@ const contender = contenderOf(name);
 const { log, flush, close } = await contender.start({ url, spool, options, file });
 
 if (scenario.records > 0) {
+  if (scenario.warmUp > 0) {
+    await logAll(log, { ...scenario, records: scenario.warmUp }, { called: () => {} });
+    await flushed();
+    process.send({ event: 'warm' });
+    await begun;
+  }
   const meter = new Meter(scenario);
   process.send({ event: 'logging' });
-  await logAll(log, meter);
+  await logAll(log, scenario, meter);
   if (scenario.ends === 'exit') {
     process.send({ event: 'exiting', atMs: nowMs() });
     process.exit(0);
   }
-  await Promise.race([flush(), sleep(flushMs, undefined, { ref: false })]);
+  await flushed();
   process.send({ event: 'logged' });
   await delivered;
   process.send({ event: 'measured', figures: await meter.figures() });
@@ -48,8 +56,12 @@ await Promise.race([close(), sleep(endMs)]);
 // Some leave timers or connections behind.
 process.exit(0);
 
+function flushed() {
+  return Promise.race([flush(), sleep(flushMs, undefined, { ref: false })]);
+}
+
 /** Logs at the scenario's pace: a few hundred calls in a turn of the event loop, or what is due every 10 ms. */
-function logAll(log, meter) {
+function logAll(log, scenario, meter) {
   const { records, perSecond } = scenario;
   const workload = workloads[scenario.workload];
   const fields = workload.fields(scenario);

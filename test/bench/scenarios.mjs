@@ -1,5 +1,6 @@
 // What happens to the contenders: how many records of which kind come how fast, and how the receiver behaves meanwhile.
-// `perSecond` unset: as fast as the calls return. `faults` are modes of the receiver at times since the first call.
+// `perSecond` unset: as fast as the calls return. `faults` are modes of the receiver at times since the first call. `warmUp`:
+// so many records are logged and delivered before the measurement begins.
 // `rounds` and `who` are what runs unless the command line says otherwise.
 
 const main = [
@@ -16,6 +17,14 @@ export const scenarios = {
     about: 'as fast as the calls return',
     records: 300_000,
     rounds: 5,
+  },
+  warm: {
+    title: 'Burst in a process that runs',
+    about: 'as fast as the calls return, after 100,000 that were delivered before the measurement begins',
+    records: 300_000,
+    warmUp: 100_000,
+    rounds: 5,
+    who: ['floor:', 'peer:', 'spillway: worker', 'spillway: own http', 'spillway: process http'],
   },
   steady: {
     title: 'Steady rate',
@@ -89,5 +98,15 @@ export const scenarios = {
 export function scenarioOf(name, overrides = {}) {
   const scenario = scenarios[name];
   if (!scenario) throw new Error(`no scenario is named ${name}; there are ${Object.keys(scenarios).join(', ')}`);
-  return { workload: 'request', bytes: 270, faults: [], patienceMs: 5000, who: [], ...scenario, name, ...overrides };
+  return {
+    workload: 'request',
+    bytes: 270,
+    warmUp: 0,
+    faults: [],
+    patienceMs: 5000,
+    who: [],
+    ...scenario,
+    name,
+    ...overrides,
+  };
 }

@@ -28,6 +28,7 @@ export async function trial({ contender, scenario, target, options, onLogging = 
   try {
     await child.says('started');
     child.send(order);
+    if (scenario.warmUp > 0) await warmedUp(child);
     await child.says('logging');
     onLogging(child.pid);
     for (const { atMs, mode } of scenario.faults) {
@@ -46,9 +47,17 @@ export async function trial({ contender, scenario, target, options, onLogging = 
     rmSync(spool, { recursive: true, force: true });
   }
 
+  /** What comes before the measurement has arrived, and is forgotten. */
+  async function warmedUp(child) {
+    await child.says('warm');
+    if (contender.ships) await settled(scenario.warmUp);
+    await target.clear();
+    child.send('begin');
+  }
+
   async function measure(child) {
     await child.says('logged');
-    if (contender.ships) await settled();
+    if (contender.ships) await settled(scenario.records);
     const agentFigures = agent && { agent: agent.figures() };
     child.send('delivered');
     const { figures } = await child.says('measured');
@@ -62,7 +71,7 @@ export async function trial({ contender, scenario, target, options, onLogging = 
     const exitMs = Number(process.hrtime.bigint()) / 1e6 - atMs;
     const successor = contender.spools ? start(scenario) : undefined;
     successor?.send({ ...order, scenario: { ...scenario, records: 0 } });
-    await settled();
+    await settled(scenario.records);
     successor?.send('delivered');
     await successor?.end();
     return { exitMs };
@@ -76,13 +85,13 @@ export async function trial({ contender, scenario, target, options, onLogging = 
   }
 
   /** Waits until all records are there, or none came for a while. */
-  async function settled() {
+  async function settled(records) {
     const failing = scenario.faults.length > 0;
     const patienceMs = Math.max(scenario.patienceMs, failing ? (contender.patienceMs ?? 0) : 0);
     let last = -1;
     for (;;) {
-      const stats = await target.received(scenario.records, patienceMs);
-      if (stats.unique >= scenario.records || stats.unique === last) return;
+      const stats = await target.received(records, patienceMs);
+      if (stats.unique >= records || stats.unique === last) return;
       last = stats.unique;
     }
   }
