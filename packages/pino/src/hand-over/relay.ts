@@ -19,6 +19,8 @@ const RING_BYTES = 4 << 20;
 const STALL_MS = 5000;
 /** Threads that die are replaced so often. */
 const MAX_RESTARTS = 5;
+/** Room for young objects in the shipping thread: it works on bytes and makes few, so that V8's default would stay as garbage. */
+const YOUNG_GENERATION_MB = 8;
 /** Beyond the close deadline, for the last messages. */
 const GRACE_MS = 1000;
 
@@ -155,6 +157,7 @@ export class Relay implements Shipper {
       // CommonJS (webpack/webpack#18315).
       const worker = new Worker(/* webpackIgnore: true */ new URL('./hand-over-worker.js', import.meta.url), {
         name: 'spillway',
+        resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
         workerData: { ring: this.memory, options: this.options, port: port2 },
         transferList: [port2],
       });
