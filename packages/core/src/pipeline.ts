@@ -20,6 +20,7 @@ import { BufferPool } from './buffer-pool.js';
 import { Deliverer } from './deliver.js';
 import type { Entry } from './entry.js';
 import { Emitter } from './events.js';
+import { InFlight } from './in-flight.js';
 import { Intake, type IntakePort } from './intake.js';
 import { LANES, type Lane } from './lane.js';
 import { type DropReason, Ledger, type Tally } from './ledger.js';
@@ -28,12 +29,14 @@ import { LineFeed } from './lines/line-feed.js';
 import { Mirror } from './mirror.js';
 import { type PipelineInput, type PipelineSettings, settle } from './options/pipeline-options.js';
 import { Queue } from './queue.js';
+import { Room } from './room.js';
 import { type Runtime, sleep, systemRuntime, type Timer } from './runtime.js';
 import type { SpoolEvent } from './spool/events.js';
 import { createSpool } from './spool/spool.js';
 import { Spooler } from './spooler.js';
 import { type Stats, totals } from './stats.js';
 import type { AnyTransport, Sender } from './transport.js';
+import { Waiters } from './waiters.js';
 import { Warnings } from './warnings.js';
 import { writerId } from './writer-id.js';
 
@@ -42,12 +45,6 @@ export interface FlushReport {
   /** Whether everything was settled within the time. */
   readonly settled: boolean;
   readonly stats: Stats;
-}
-
-/** Waits for everything that was accepted before a certain seal. */
-interface Waiter {
-  readonly seal: number;
-  resolve(settled: boolean): void;
 }
 
 /** Losses are told to the destination at most this often. */
@@ -61,11 +58,10 @@ const EXIT_BUDGET_MS = 2000;
 export class Pipeline implements AsyncDisposable {
   private readonly ledger = new Ledger();
   private readonly queue = new Queue();
-  /** What is being sent, with the parts of it that are not settled yet. */
-  private readonly inFlight = new Map<Entry, Batch[]>();
-  private readonly inFlightTally: Tally = { records: 0, bytes: 0 };
-  private readonly waiters = new Set<Waiter>();
+  private readonly inFlight = new InFlight();
   private readonly aborter = new AbortController();
+  private readonly waiters: Waiters;
+  private readonly room: Room;
   private readonly feed: LineFeed;
   private readonly intake: Intake;
   private readonly buffers: BufferPool;
@@ -87,7 +83,6 @@ export class Pipeline implements AsyncDisposable {
   private lossReportedAt = Number.NEGATIVE_INFINITY;
   private closing: Promise<FlushReport> | undefined;
   private closed = false;
-  private full: { promise: Promise<void>; resolve: () => void } | undefined;
   private readonly transport: AnyTransport;
   private readonly settings: PipelineSettings;
   private readonly runtime: Runtime;
@@ -106,6 +101,12 @@ export class Pipeline implements AsyncDisposable {
     this.breaker = new Breaker(breaker, runtime);
     // The mirror reads batches in its own time.
     this.buffers = new BufferPool(batch.maxBytes, settings.mirror === 'off' ? send.maxInFlight + 1 : 0, runtime);
+    this.waiters = new Waiters(runtime, () => this.oldestSeal());
+    this.room = new Room(settings.queue, {
+      memoryBytes: () => this.memoryBytes(),
+      moveToDisk: () => this.spooler?.moveNow() ?? false,
+      dropBatch: () => this.dropBatch(),
+    });
     this.intake = new Intake(
       {
         writer,
@@ -144,7 +145,10 @@ export class Pipeline implements AsyncDisposable {
         emitter: this.emitter,
         rejected: (part, reason) => this.bury(part, reason),
         spent: ({ bytes }) => this.buffers.reclaim(bytes),
-        settled: (records, bytes) => this.release(records, bytes),
+        settled: (records, bytes) => {
+          this.inFlight.settled(records, bytes);
+          this.room.announce();
+        },
         held: (reason) => this.warnings.say(`${this.name} refuses us, keeping the records: ${reason}`),
       },
     );
@@ -165,7 +169,7 @@ export class Pipeline implements AsyncDisposable {
     }
     this.take(() => this.feed.write(chunk));
     this.journal();
-    return this.room() > 0 || this.settings.queue.whenFull !== 'block';
+    return !this.room.holdsBack;
   }
 
   /**
@@ -183,15 +187,7 @@ export class Pipeline implements AsyncDisposable {
 
   /** Resolves when {@link write} may be called again after it returned false. */
   drained(): Promise<void> {
-    if (this.room() > 0 || this.closed) return Promise.resolve();
-    if (!this.full) {
-      let resolve = () => {};
-      const promise = new Promise<void>((done) => {
-        resolve = done;
-      });
-      this.full = { promise, resolve };
-    }
-    return this.full.promise;
+    return this.closed ? Promise.resolve() : this.room.drained();
   }
 
   /**
@@ -201,7 +197,7 @@ export class Pipeline implements AsyncDisposable {
   async flush({ timeoutMs = this.settings.close.deadlineMs }: { timeoutMs?: number } = {}): Promise<FlushReport> {
     this.take(() => this.feed.end());
     this.intake.seal();
-    const settled = await this.settledUpTo(this.seals, timeoutMs);
+    const settled = await this.waiters.settledThrough(this.seals, timeoutMs);
     return { settled, stats: this.stats() };
   }
 
@@ -225,7 +221,7 @@ export class Pipeline implements AsyncDisposable {
 
   /** What happened so far. */
   stats(): Stats {
-    const { transport, ledger, queue, intake, inFlightTally, deliverer, spooler } = this;
+    const { transport, ledger, queue, intake, inFlight, deliverer, spooler } = this;
     const writing = spooler?.held ?? { records: 0, bytes: 0 };
     return {
       transport: transport.name,
@@ -235,7 +231,7 @@ export class Pipeline implements AsyncDisposable {
         records: queue.records + intake.records + writing.records,
         bytes: queue.bytes + intake.bytes + writing.bytes,
       },
-      inFlight: { ...inFlightTally },
+      inFlight: { records: inFlight.records, bytes: inFlight.bytes },
       spooled: spooler ? { ...spooler.spooled } : { records: 0, bytes: 0 },
       recovered: { ...this.recovered },
       ...(spooler && { spool: spooler.spool.stats() }),
@@ -282,8 +278,8 @@ export class Pipeline implements AsyncDisposable {
           this.recovered.bytes += bytes;
         },
         moved: () => {
-          this.wakeWaiters();
-          this.announceRoom();
+          this.waiters.wake();
+          this.room.announce();
           this.pump();
         },
       },
@@ -328,8 +324,8 @@ export class Pipeline implements AsyncDisposable {
 
   private intakePort(): IntakePort {
     return {
-      room: () => (this.settings.queue.whenFull === 'block' ? Number.POSITIVE_INFINITY : this.room()),
-      makeRoom: (size) => this.makeRoom(size),
+      room: () => this.room.admitted,
+      makeRoom: (size) => this.room.make(size),
       sealed: (batch, lane) => this.enqueue(batch, lane),
       opened: () => this.startLinger(),
       refused: (bytes) => this.drop('queueFull', 1, bytes),
@@ -341,10 +337,6 @@ export class Pipeline implements AsyncDisposable {
     };
   }
 
-  private room(): number {
-    return this.settings.queue.maxBytes - this.memoryBytes();
-  }
-
   /** Room for a batch that comes from the disk, whose size is not known before. */
   private get drainReserve(): number {
     return Math.min(this.settings.batch.maxBytes, this.settings.queue.maxBytes / 4);
@@ -352,20 +344,13 @@ export class Pipeline implements AsyncDisposable {
 
   private memoryBytes(): number {
     const arriving = this.draining > 0 ? this.drainReserve : 0;
-    return this.queue.bytes + this.intake.bytes + this.inFlightTally.bytes + (this.spooler?.held.bytes ?? 0) + arriving;
+    return this.queue.bytes + this.intake.bytes + this.inFlight.bytes + (this.spooler?.held.bytes ?? 0) + arriving;
   }
 
-  /** Moves waiting batches to disk, or drops the oldest as far as the policy allows, until there is room. */
-  private makeRoom(size: number): boolean {
-    while (this.spooler && this.room() < size && this.spooler.moveNow());
-    if (this.room() >= size) return true;
-    if (this.settings.queue.whenFull === 'dropNewest') return false;
-    while (this.room() < size) {
-      const oldest = this.queue.evict();
-      if (!oldest) return false;
-      this.drop('queueFull', oldest.batch.count, oldest.batch.bytes.length);
-    }
-    return true;
+  private dropBatch(): boolean {
+    const dropped = this.queue.evict();
+    if (dropped) this.drop('queueFull', dropped.batch.count, dropped.batch.bytes.length);
+    return dropped !== undefined;
   }
 
   private drop(reason: DropReason, records: number, bytes: number): void {
@@ -457,15 +442,11 @@ export class Pipeline implements AsyncDisposable {
     const disk = spooler.readiness;
     const oldestFirst = drainsOldestFirst(settings, this.transport);
     if (disk === 'paced' && oldestFirst) return undefined;
-    if (disk !== 'ready' || this.room() < this.drainReserve) return live;
+    if (disk !== 'ready' || this.room.left < this.drainReserve) return live;
     if (!live || oldestFirst) return 'disk';
-    if (settings.send.maxInFlight > 1) return this.drainInFlight() ? live : 'disk';
+    if (settings.send.maxInFlight > 1) return this.inFlight.drained ? live : 'disk';
     this.drainTurn = !this.drainTurn;
     return this.drainTurn ? 'disk' : live;
-  }
-
-  private drainInFlight(): boolean {
-    return [...this.inFlight.keys()].some(({ hold }) => hold?.drained);
   }
 
   private async deliverFromDisk(): Promise<void> {
@@ -487,11 +468,8 @@ export class Pipeline implements AsyncDisposable {
   }
 
   private async deliver(queued: Entry): Promise<void> {
-    const parts = [queued.batch];
     const entry = { ...queued, sent: true };
-    this.inFlight.set(entry, parts);
-    this.inFlightTally.records += entry.batch.count;
-    this.inFlightTally.bytes += entry.batch.bytes.length;
+    const parts = this.inFlight.add(entry);
     await this.deliverer.deliver(parts, this.aborter.signal);
     // Not there any more: it went to disk with the last words.
     if (!this.inFlight.has(entry)) return;
@@ -499,29 +477,16 @@ export class Pipeline implements AsyncDisposable {
     this.queue.unshift(this.takeBack(entry));
     if (givenBack) this.breaker.released();
     else this.reportLosses();
-    this.wakeWaiters();
+    this.waiters.wake();
     this.pump();
     this.spooler?.relieve();
   }
 
   /** Ends a delivery. What is not settled of it goes back to the queue, but for what the disk has anyway. */
   private takeBack(entry: Entry): Entry[] {
-    const parts = this.inFlight.get(entry)!.splice(0);
-    this.inFlight.delete(entry);
-    for (const part of parts) this.release(part.count, part.bytes.length);
+    const parts = this.inFlight.takeOut(entry);
+    this.room.announce();
     return this.spooler?.delivered(entry, parts) ?? parts.map((batch) => ({ ...entry, batch }));
-  }
-
-  private release(records: number, bytes: number): void {
-    this.inFlightTally.records -= records;
-    this.inFlightTally.bytes -= bytes;
-    this.announceRoom();
-  }
-
-  private announceRoom(): void {
-    if (!this.full || this.room() <= 0) return;
-    this.full.resolve();
-    this.full = undefined;
   }
 
   /** Tells the destination about its own hole, now that it takes records again. */
@@ -550,15 +515,15 @@ export class Pipeline implements AsyncDisposable {
     this.pump();
     // With a spool there is no need to wait for a destination that is down: it is as well to write at once.
     const patience = this.spooler && this.breaker.state !== 'closed' ? 0 : deadlineMs;
-    const settled = await this.settledUpTo(this.seals, patience);
+    const settled = await this.waiters.settledThrough(this.seals, patience);
     this.aborter.abort();
     await this.landed();
     this.spillQueue(deadlineMs);
     await this.spooler?.close();
     this.dropQueue('closed');
     this.cancelTimers();
-    this.full?.resolve();
-    this.wakeWaiters();
+    this.room.release();
+    this.waiters.wake();
     await this.sender.close().catch(() => {});
     return { settled, stats: this.stats() };
   }
@@ -581,7 +546,7 @@ export class Pipeline implements AsyncDisposable {
     this.aborter.abort();
     this.take(() => this.feed.end());
     this.intake.seal();
-    const onTheirWay = [...this.inFlight.keys()].flatMap((entry) => this.takeBack(entry));
+    const onTheirWay = this.inFlight.entries.flatMap((entry) => this.takeBack(entry));
     this.queue.unshift([...onTheirWay, ...this.spooler.abandon()]);
     this.spillQueue(budgetMs);
   }
@@ -608,31 +573,10 @@ export class Pipeline implements AsyncDisposable {
     while (this.inFlight.size + this.draining > 0) await sleep(this.runtime, 1);
   }
 
-  private settledUpTo(seal: number, timeoutMs: number): Promise<boolean> {
-    if (this.settledThrough(seal)) return Promise.resolve(true);
-    return new Promise((done) => {
-      const waiter: Waiter = {
-        seal,
-        resolve: (settled) => {
-          timer.cancel();
-          this.waiters.delete(waiter);
-          done(settled);
-        },
-      };
-      const timer = this.runtime.after(timeoutMs, () => waiter.resolve(false), { keepsAlive: true });
-      this.waiters.add(waiter);
-    });
-  }
-
-  private settledThrough(seal: number): boolean {
-    const next = this.queue.peek();
-    if (next && next.seal <= seal) return false;
-    for (const entry of this.inFlight.keys()) if (entry.seal <= seal) return false;
-    return !this.spooler || this.spooler.writingSeal > seal;
-  }
-
-  private wakeWaiters(): void {
-    for (const waiter of this.waiters) if (this.settledThrough(waiter.seal)) waiter.resolve(true);
+  /** The oldest seal of which something is not settled, or Infinity. */
+  private oldestSeal(): number {
+    const none = Number.POSITIVE_INFINITY;
+    return Math.min(this.queue.peek()?.seal ?? none, this.inFlight.oldestSeal, this.spooler?.writingSeal ?? none);
   }
 }
 
