@@ -26,13 +26,14 @@ import { LANES, type Lane } from './lane.js';
 import { type DropReason, Ledger, type Tally } from './ledger.js';
 import { COMMON_KEYS } from './lines/general.js';
 import { LineFeed } from './lines/line-feed.js';
+import { Losses } from './losses.js';
 import { Mirror } from './mirror.js';
 import { type PipelineInput, type PipelineSettings, settle } from './options/pipeline-options.js';
 import { Queue } from './queue.js';
 import { Room } from './room.js';
 import { type Runtime, sleep, systemRuntime, type Timer } from './runtime.js';
-import type { SpoolEvent } from './spool/events.js';
 import { createSpool } from './spool/spool.js';
+import { spoolListener } from './spool-listener.js';
 import { Spooler } from './spooler.js';
 import { type Stats, totals } from './stats.js';
 import type { AnyTransport, Sender } from './transport.js';
@@ -47,8 +48,6 @@ export interface FlushReport {
   readonly stats: Stats;
 }
 
-/** Losses are told to the destination at most this often. */
-const LOSS_REPORT_MS = 1000;
 /** How often a closing pipeline tries a destination that is down. */
 const CLOSING_RETRY_MS = 200;
 /** Longest that the end of the process waits for the disk. */
@@ -70,6 +69,7 @@ export class Pipeline implements AsyncDisposable {
   private readonly sender: Sender<unknown, unknown>;
   private readonly emitter: Emitter;
   private readonly warnings: Warnings;
+  private readonly losses: Losses;
   private readonly mirror: Mirror;
   private readonly spooler: Spooler | undefined;
   private readonly recovered: Tally = { records: 0, bytes: 0 };
@@ -80,7 +80,6 @@ export class Pipeline implements AsyncDisposable {
   private seals = 0;
   private linger: Timer | undefined;
   private wakeUp: Timer | undefined;
-  private lossReportedAt = Number.NEGATIVE_INFINITY;
   private closing: Promise<FlushReport> | undefined;
   private closed = false;
   private readonly transport: AnyTransport;
@@ -97,6 +96,8 @@ export class Pipeline implements AsyncDisposable {
     this.levels = lowerCased(keys.levels);
     this.emitter = new Emitter(writer);
     this.warnings = new Warnings(warnings === 'stderr', runtime);
+    const { name, ledger, emitter } = this;
+    this.losses = new Losses({ name, ledger, emitter, warnings: this.warnings, runtime });
     this.mirror = new Mirror(settings.mirror);
     this.breaker = new Breaker(breaker, runtime);
     // The mirror reads batches in its own time.
@@ -160,7 +161,7 @@ export class Pipeline implements AsyncDisposable {
    */
   write(chunk: string | Uint8Array): boolean {
     if (this.closed) {
-      this.refuseAfterClose(chunk);
+      this.losses.late(chunk);
       return true;
     }
     if (this.taking) {
@@ -249,10 +250,13 @@ export class Pipeline implements AsyncDisposable {
 
   private newSpooler(options: SpoolSettings, writer: string): Spooler {
     const { transport, settings, runtime } = this;
+    const { name, ledger, losses, emitter } = this;
+    const found = () => this.spooler?.found();
+    const lost = (tally: Tally, recovered: boolean) => this.spooler!.lost(tally, recovered);
     const spool = createSpool(options, {
       runtime,
       destination: `${transport.name} ${transport.destination}`,
-      onEvent: (event) => this.heard(event),
+      onEvent: spoolListener({ name, ledger, losses, emitter, warnings: this.warnings, found, lost }),
       buffers: this.buffers,
     });
     const { maxBytes } = settings.queue;
@@ -287,33 +291,6 @@ export class Pipeline implements AsyncDisposable {
     );
   }
 
-  /** What the spool tells about itself. */
-  private heard(event: SpoolEvent): void {
-    this.emitter.emit('spoolChanged', () => event);
-    if (event.type === 'recordsRecovered' || event.type === 'queueAdopted') {
-      this.spooler?.found();
-    } else if (event.type === 'segmentEvicted') {
-      this.lostOnDisk(event.reason === 'expired' ? 'spoolExpired' : 'spoolFull', event);
-    } else if (event.type === 'recordsLost') {
-      this.lostOnDisk('spoolLost', event);
-    } else if (event.type === 'spoolStateChanged' && event.to !== 'ok' && event.to !== 'closed') {
-      this.warnings.say(`the spool is ${event.to}${event.code ? ` (${event.code})` : ''}: keeping records in memory`);
-    } else if (event.type === 'deadLettersNotKept') {
-      this.warnings.say(`${event.records} records that ${this.name} refused could not be kept: ${event.code}`);
-    } else if (event.type === 'deadLettersEvicted') {
-      this.warnings.say(`dead letters reach spool.deadLetters.maxBytes: deleted ${event.file}, the oldest`);
-    } else if (event.type === 'directoryWarned') {
-      this.warnings.say(`the spool directory ${event.directory}: ${DIRECTORY_WARNINGS[event.reason]}`);
-    }
-  }
-
-  private lostOnDisk(reason: DropReason, { recovered, ...lost }: Tally & { recovered: boolean }): void {
-    const own = this.spooler!.lost(lost, recovered);
-    // What an earlier process had written was not counted yet: it is accepted and dropped in one.
-    this.ledger.accept(lost.records - own.records, lost.bytes - own.bytes);
-    this.drop(reason, lost.records, lost.bytes);
-  }
-
   /** Keeps what the destination refuses for good, if there is a place for it. */
   private bury(part: Batch, reason: string): void {
     this.warnings.say(`${this.name} refused ${part.count} records: ${reason}`);
@@ -328,12 +305,8 @@ export class Pipeline implements AsyncDisposable {
       makeRoom: (size) => this.room.make(size),
       sealed: (batch, lane) => this.enqueue(batch, lane),
       opened: () => this.startLinger(),
-      refused: (bytes) => this.drop('queueFull', 1, bytes),
-      rejected: (reason, _line, bytes) => {
-        this.ledger.reject(reason, 1, bytes);
-        this.emitter.emit('recordsRejected', () => ({ batch: '', records: 1, reason }));
-        this.warnings.say(`a record of ${bytes} bytes is too large for ${this.name}`);
-      },
+      refused: (bytes) => this.losses.drop('queueFull', 1, bytes),
+      rejected: (reason, _line, bytes) => this.losses.tooLarge(reason, bytes),
     };
   }
 
@@ -349,14 +322,8 @@ export class Pipeline implements AsyncDisposable {
 
   private dropBatch(): boolean {
     const dropped = this.queue.evict();
-    if (dropped) this.drop('queueFull', dropped.batch.count, dropped.batch.bytes.length);
+    if (dropped) this.losses.drop('queueFull', dropped.batch.count, dropped.batch.bytes.length);
     return dropped !== undefined;
-  }
-
-  private drop(reason: DropReason, records: number, bytes: number): void {
-    this.ledger.drop(reason, records, bytes, this.runtime.now());
-    this.emitter.emit('recordsDropped', () => ({ records, bytes, reason }));
-    this.warnings.say(`dropped records for ${this.name}: ${reason}, ${this.ledger.dropped.records} so far`);
   }
 
   /** Moves lines from the feed to batches, which is not to be entered twice. */
@@ -374,16 +341,6 @@ export class Pipeline implements AsyncDisposable {
   private putOff(chunk: string | Uint8Array): void {
     const kept = typeof chunk === 'string' ? chunk : Buffer.from(chunk);
     setImmediate(() => this.write(kept));
-  }
-
-  private refuseAfterClose(chunk: string | Uint8Array): void {
-    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
-    const records = Math.max(
-      1,
-      bytes.reduce((count, byte) => (byte === 0x0a ? count + 1 : count), 0),
-    );
-    this.ledger.accept(records, bytes.length);
-    this.drop('closed', records, bytes.length);
   }
 
   private startLinger(): void {
@@ -491,15 +448,8 @@ export class Pipeline implements AsyncDisposable {
 
   /** Tells the destination about its own hole, now that it takes records again. */
   private reportLosses(): void {
-    const now = this.runtime.monotonic();
-    if (!this.ledger.hasLosses || this.closed || now - this.lossReportedAt < LOSS_REPORT_MS) return;
-    this.lossReportedAt = now;
-    const time = this.runtime.now();
-    const lines = this.ledger.takeLosses().map(({ reason, records, bytes, fromMs, toMs }) => {
-      const spillway = { event: 'recordsDropped', reason, records, bytes, from: iso(fromMs), to: iso(toMs) };
-      return `${JSON.stringify({ level: 40, time, msg: `${records} records dropped: ${reason}`, spillway })}\n`;
-    });
-    this.take(() => this.feed.write(lines.join('')));
+    const report = this.closed ? undefined : this.losses.report();
+    if (report !== undefined) this.take(() => this.feed.write(report));
   }
 
   // ── the end ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -566,7 +516,7 @@ export class Pipeline implements AsyncDisposable {
       bytes += entry.batch.bytes.length;
     }
     // As one loss, because the warning about it may be the last.
-    if (records > 0) this.drop(reason, records, bytes);
+    if (records > 0) this.losses.drop(reason, records, bytes);
   }
   /** Resolves when no delivery is on its way; they all end soon after the abort. */
   private async landed(): Promise<void> {
@@ -579,14 +529,6 @@ export class Pipeline implements AsyncDisposable {
     return Math.min(this.queue.peek()?.seal ?? none, this.inFlight.oldestSeal, this.spooler?.writingSeal ?? none);
   }
 }
-
-/** What is special about where a spool directory lies. */
-const DIRECTORY_WARNINGS = {
-  memory: 'lies in memory, which counts against the container and ends with it',
-  overlay: "lies in the container's own layer, which a restart of the container throws away",
-  network: 'lies on a network file system, which may hang',
-  permissions: 'can be read by others',
-} as const;
 
 /** Lanes whose records are written before anything else. With `sync`, whoever writes to us hands over line by line. */
 const journaledLanes: Record<SpoolSettings['durability'], readonly Lane[]> = {
@@ -609,10 +551,6 @@ function lanesOf({ lanes }: SpoolSettings, oneLane: boolean) {
 
 function lowerCased(levels: Readonly<Record<string, number>>): Record<string, number> {
   return Object.fromEntries(Object.entries(levels).map(([label, level]) => [label.toLowerCase(), level]));
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString();
 }
 
 /**
