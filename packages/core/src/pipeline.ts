@@ -14,11 +14,12 @@
 // forgotten before it is acked, rejected, dropped or on disk, each counted; `flush` and `close` may be called at any
 // time, any number of times.
 
+import { Alarm } from './alarm.js';
 import type { Batch } from './batch.js';
 import { Breaker } from './breaker.js';
 import { BufferPool } from './buffer-pool.js';
 import { Deliverer } from './deliver.js';
-import type { Entry } from './entry.js';
+import { Dispatcher } from './dispatcher.js';
 import { Emitter } from './events.js';
 import { InFlight } from './in-flight.js';
 import { Intake, type IntakePort } from './intake.js';
@@ -31,7 +32,7 @@ import { Mirror } from './mirror.js';
 import { type PipelineInput, type PipelineSettings, settle } from './options/pipeline-options.js';
 import { Queue } from './queue.js';
 import { Room } from './room.js';
-import { type Runtime, sleep, systemRuntime, type Timer } from './runtime.js';
+import { type Runtime, systemRuntime } from './runtime.js';
 import { createSpool } from './spool/spool.js';
 import { spoolListener } from './spool-listener.js';
 import { Spooler } from './spooler.js';
@@ -48,8 +49,6 @@ export interface FlushReport {
   readonly stats: Stats;
 }
 
-/** How often a closing pipeline tries a destination that is down. */
-const CLOSING_RETRY_MS = 200;
 /** Longest that the end of the process waits for the disk. */
 const EXIT_BUDGET_MS = 2000;
 
@@ -58,14 +57,15 @@ export class Pipeline implements AsyncDisposable {
   private readonly ledger = new Ledger();
   private readonly queue = new Queue();
   private readonly inFlight = new InFlight();
-  private readonly aborter = new AbortController();
   private readonly waiters: Waiters;
   private readonly room: Room;
   private readonly feed: LineFeed;
   private readonly intake: Intake;
+  private readonly linger: Alarm;
   private readonly buffers: BufferPool;
   private readonly breaker: Breaker;
   private readonly deliverer: Deliverer;
+  private readonly dispatcher: Dispatcher;
   private readonly sender: Sender<unknown, unknown>;
   private readonly emitter: Emitter;
   private readonly warnings: Warnings;
@@ -75,11 +75,7 @@ export class Pipeline implements AsyncDisposable {
   private readonly recovered: Tally = { records: 0, bytes: 0 };
   private readonly levels: Record<string, number>;
   private taking = false;
-  private drainTurn = false;
-  private draining = 0;
   private seals = 0;
-  private linger: Timer | undefined;
-  private wakeUp: Timer | undefined;
   private closing: Promise<FlushReport> | undefined;
   private closed = false;
   private readonly transport: AnyTransport;
@@ -131,10 +127,10 @@ export class Pipeline implements AsyncDisposable {
       this.ledger,
       runtime,
     );
+    this.linger = new Alarm(runtime, () => this.intake.seal());
     this.spooler = spool && this.newSpooler(spool, writer);
     this.feed = new LineFeed(this.intake, Math.min(limits.maxRecordBytes, settings.queue.maxBytes));
     this.sender = transport.open(runtime, send);
-    void this.spooler?.spool.scan().then(() => this.spooler?.found());
     this.deliverer = new Deliverer(
       { ...retry, timeoutMs: send.timeoutMs },
       {
@@ -153,6 +149,8 @@ export class Pipeline implements AsyncDisposable {
         held: (reason) => this.warnings.say(`${this.name} refuses us, keeping the records: ${reason}`),
       },
     );
+    this.dispatcher = this.newDispatcher();
+    void this.spooler?.spool.scan().then(() => this.spooler?.found());
   }
 
   /**
@@ -284,7 +282,7 @@ export class Pipeline implements AsyncDisposable {
         moved: () => {
           this.waiters.wake();
           this.room.announce();
-          this.pump();
+          this.dispatcher.fill();
         },
       },
       runtime,
@@ -304,20 +302,15 @@ export class Pipeline implements AsyncDisposable {
       room: () => this.room.admitted,
       makeRoom: (size) => this.room.make(size),
       sealed: (batch, lane) => this.enqueue(batch, lane),
-      opened: () => this.startLinger(),
+      opened: () => this.linger.set(this.settings.batch.lingerMs),
       refused: (bytes) => this.losses.drop('queueFull', 1, bytes),
       rejected: (reason, _line, bytes) => this.losses.tooLarge(reason, bytes),
     };
   }
 
-  /** Room for a batch that comes from the disk, whose size is not known before. */
-  private get drainReserve(): number {
-    return Math.min(this.settings.batch.maxBytes, this.settings.queue.maxBytes / 4);
-  }
-
   private memoryBytes(): number {
-    const arriving = this.draining > 0 ? this.drainReserve : 0;
-    return this.queue.bytes + this.intake.bytes + this.inFlight.bytes + (this.spooler?.held.bytes ?? 0) + arriving;
+    const { queue, intake, inFlight, spooler, dispatcher } = this;
+    return queue.bytes + intake.bytes + inFlight.bytes + (spooler?.held.bytes ?? 0) + dispatcher.arrivingBytes;
   }
 
   private dropBatch(): boolean {
@@ -343,23 +336,13 @@ export class Pipeline implements AsyncDisposable {
     setImmediate(() => this.write(kept));
   }
 
-  private startLinger(): void {
-    this.linger ??= this.runtime.after(this.settings.batch.lingerMs, () => {
-      this.linger = undefined;
-      this.intake.seal();
-    });
-  }
-
   private enqueue(batch: Batch, lane: Lane): void {
-    if (this.intake.records === 0) {
-      this.linger?.cancel();
-      this.linger = undefined;
-    }
+    if (this.intake.records === 0) this.linger.cancel();
     this.mirror.take(batch, this.breaker.state !== 'closed');
     this.emitter.emit('batchSealed', () => ({ batch: batch.id, records: batch.count, bytes: batch.bytes.length }));
     const hold = this.spooler?.hold(batch, lane);
     this.queue.push({ batch, lane, seal: ++this.seals, at: this.runtime.monotonic(), hold });
-    this.pump();
+    this.dispatcher.fill();
     this.spooler?.relieve();
   }
 
@@ -370,80 +353,22 @@ export class Pipeline implements AsyncDisposable {
 
   // ── out ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Starts as many deliveries as may be in flight, from memory and from disk. */
-  private pump(): void {
-    while (!this.aborter.signal.aborted && this.inFlight.size + this.draining < this.settings.send.maxInFlight) {
-      const source = this.nextSource();
-      if (!source) {
-        this.wakeLater(this.spooler?.waitMs());
-        return;
-      }
-      if (!this.breaker.permits()) {
-        this.wakeLater(this.closing ? CLOSING_RETRY_MS : this.breaker.waitMs());
-        return;
-      }
-      if (source === 'disk') void this.deliverFromDisk();
-      else void this.deliver(this.queue.shift()!);
-    }
-  }
-
-  /**
-   * Where the next batch comes from. Oldest first: from the disk as long as there are any, and what is in memory does not
-   * pass by what the drain's rate holds back there. Live first: what is in memory goes ahead, but the disk gets one slot, or
-   * every other turn where there is only one.
-   */
-  private nextSource(): 'disk' | 'memory' | undefined {
-    const { spooler, queue, settings } = this;
-    const live = queue.length > 0 ? 'memory' : undefined;
-    if (!spooler || this.closing || this.draining > 0) return live;
-    const disk = spooler.readiness;
-    const oldestFirst = drainsOldestFirst(settings, this.transport);
-    if (disk === 'paced' && oldestFirst) return undefined;
-    if (disk !== 'ready' || this.room.left < this.drainReserve) return live;
-    if (!live || oldestFirst) return 'disk';
-    if (settings.send.maxInFlight > 1) return this.inFlight.drained ? live : 'disk';
-    this.drainTurn = !this.drainTurn;
-    return this.drainTurn ? 'disk' : live;
-  }
-
-  private async deliverFromDisk(): Promise<void> {
-    this.draining++;
-    const entry = await this.spooler!.drain();
-    this.draining--;
-    if (entry) return this.deliver(entry);
-    this.breaker.released();
-    this.pump();
-  }
-
-  private wakeLater(waitMs = Number.POSITIVE_INFINITY): void {
-    if (this.wakeUp || waitMs === Number.POSITIVE_INFINITY) return;
-    this.wakeUp = this.runtime.after(waitMs, () => {
-      this.wakeUp = undefined;
-      if (this.closing) this.breaker.hurry();
-      this.pump();
-    });
-  }
-
-  private async deliver(queued: Entry): Promise<void> {
-    const entry = { ...queued, sent: true };
-    const parts = this.inFlight.add(entry);
-    await this.deliverer.deliver(parts, this.aborter.signal);
-    // Not there any more: it went to disk with the last words.
-    if (!this.inFlight.has(entry)) return;
-    const givenBack = parts.length > 0;
-    this.queue.unshift(this.takeBack(entry));
-    if (givenBack) this.breaker.released();
-    else this.reportLosses();
-    this.waiters.wake();
-    this.pump();
-    this.spooler?.relieve();
-  }
-
-  /** Ends a delivery. What is not settled of it goes back to the queue, but for what the disk has anyway. */
-  private takeBack(entry: Entry): Entry[] {
-    const parts = this.inFlight.takeOut(entry);
-    this.room.announce();
-    return this.spooler?.delivered(entry, parts) ?? parts.map((batch) => ({ ...entry, batch }));
+  private newDispatcher(): Dispatcher {
+    const { queue, spooler, room, breaker, inFlight, deliverer, runtime, settings } = this;
+    const { maxInFlight } = settings.send;
+    return new Dispatcher(
+      {
+        maxInFlight,
+        oldestFirst: drainsOldestFirst(settings, this.transport),
+        arrivalBytes: Math.min(settings.batch.maxBytes, settings.queue.maxBytes / 4),
+      },
+      {
+        ...{ queue, spooler, room, breaker, inFlight, deliverer, runtime },
+        closing: () => this.closing !== undefined,
+        settled: () => this.reportLosses(),
+        ended: () => this.waiters.wake(),
+      },
+    );
   }
 
   /** Tells the destination about its own hole, now that it takes records again. */
@@ -462,12 +387,12 @@ export class Pipeline implements AsyncDisposable {
     this.intake.seal();
     if (!this.spooler) this.breaker.hurry();
     this.cancelTimers();
-    this.pump();
+    this.dispatcher.fill();
     // With a spool there is no need to wait for a destination that is down: it is as well to write at once.
     const patience = this.spooler && this.breaker.state !== 'closed' ? 0 : deadlineMs;
     const settled = await this.waiters.settledThrough(this.seals, patience);
-    this.aborter.abort();
-    await this.landed();
+    this.dispatcher.stop();
+    await this.dispatcher.landed();
     this.spillQueue(deadlineMs);
     await this.spooler?.close();
     this.dropQueue('closed');
@@ -479,10 +404,8 @@ export class Pipeline implements AsyncDisposable {
   }
 
   private cancelTimers(): void {
-    this.linger?.cancel();
-    this.wakeUp?.cancel();
-    this.linger = undefined;
-    this.wakeUp = undefined;
+    this.linger.cancel();
+    this.dispatcher.rest();
     this.buffers.clear();
   }
 
@@ -493,34 +416,23 @@ export class Pipeline implements AsyncDisposable {
    */
   spillSync(budgetMs = EXIT_BUDGET_MS): void {
     if (!this.spooler) return;
-    this.aborter.abort();
+    this.dispatcher.stop();
     this.take(() => this.feed.end());
     this.intake.seal();
-    const onTheirWay = this.inFlight.entries.flatMap((entry) => this.takeBack(entry));
-    this.queue.unshift([...onTheirWay, ...this.spooler.abandon()]);
+    this.queue.unshift([...this.dispatcher.takeBackAll(), ...this.spooler.abandon()]);
     this.spillQueue(budgetMs);
   }
 
   private spillQueue(budgetMs: number): void {
     if (!this.spooler) return;
-    const waiting: Entry[] = [];
-    for (let entry = this.queue.shift(); entry; entry = this.queue.shift()) waiting.push(entry);
-    this.queue.unshift(this.spooler.lastWords(waiting, budgetMs));
+    this.queue.unshift(this.spooler.lastWords(this.queue.takeAll(), budgetMs));
   }
 
   private dropQueue(reason: DropReason): void {
-    let records = 0;
-    let bytes = 0;
-    for (let entry = this.queue.shift(); entry; entry = this.queue.shift()) {
-      records += entry.batch.count;
-      bytes += entry.batch.bytes.length;
-    }
+    const { records, bytes } = this.queue;
+    this.queue.takeAll();
     // As one loss, because the warning about it may be the last.
     if (records > 0) this.losses.drop(reason, records, bytes);
-  }
-  /** Resolves when no delivery is on its way; they all end soon after the abort. */
-  private async landed(): Promise<void> {
-    while (this.inFlight.size + this.draining > 0) await sleep(this.runtime, 1);
   }
 
   /** The oldest seal of which something is not settled, or Infinity. */

@@ -57,6 +57,15 @@ export class Queue {
     return undefined;
   }
 
+  /** Takes out everything, in order. */
+  takeAll(): Entry[] {
+    const entries = this.items.slice(this.head);
+    this.items = [];
+    this.head = 0;
+    for (const entry of entries) this.count(entry, -1);
+    return entries;
+  }
+
   private count({ batch }: Entry, sign: 1 | -1): void {
     this.records += sign * batch.count;
     this.bytes += sign * batch.bytes.length;
