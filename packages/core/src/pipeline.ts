@@ -20,6 +20,7 @@ import { Breaker } from './breaker.js';
 import { BufferPool } from './buffer-pool.js';
 import { Deliverer } from './deliver.js';
 import { Dispatcher } from './dispatcher.js';
+import { Door } from './door.js';
 import { Emitter } from './events.js';
 import { InFlight } from './in-flight.js';
 import { Intake, type IntakePort } from './intake.js';
@@ -59,7 +60,7 @@ export class Pipeline implements AsyncDisposable {
   private readonly inFlight = new InFlight();
   private readonly waiters: Waiters;
   private readonly room: Room;
-  private readonly feed: LineFeed;
+  private readonly door: Door;
   private readonly intake: Intake;
   private readonly linger: Alarm;
   private readonly buffers: BufferPool;
@@ -74,10 +75,8 @@ export class Pipeline implements AsyncDisposable {
   private readonly spooler: Spooler | undefined;
   private readonly recovered: Tally = { records: 0, bytes: 0 };
   private readonly levels: Record<string, number>;
-  private taking = false;
   private seals = 0;
   private closing: Promise<FlushReport> | undefined;
-  private closed = false;
   private readonly transport: AnyTransport;
   private readonly settings: PipelineSettings;
   private readonly runtime: Runtime;
@@ -129,7 +128,7 @@ export class Pipeline implements AsyncDisposable {
     );
     this.linger = new Alarm(runtime, () => this.intake.seal());
     this.spooler = spool && this.newSpooler(spool, writer);
-    this.feed = new LineFeed(this.intake, Math.min(limits.maxRecordBytes, settings.queue.maxBytes));
+    this.door = this.newDoor(new LineFeed(this.intake, Math.min(limits.maxRecordBytes, settings.queue.maxBytes)));
     this.sender = transport.open(runtime, send);
     this.deliverer = new Deliverer(
       { ...retry, timeoutMs: send.timeoutMs },
@@ -158,17 +157,8 @@ export class Pipeline implements AsyncDisposable {
    * @returns false when the queue is full and `queue.whenFull` is 'block': hold back until {@link drained}
    */
   write(chunk: string | Uint8Array): boolean {
-    if (this.closed) {
-      this.losses.late(chunk);
-      return true;
-    }
-    if (this.taking) {
-      this.putOff(chunk);
-      return true;
-    }
-    this.take(() => this.feed.write(chunk));
-    this.journal();
-    return !this.room.holdsBack;
+    const taken = this.door.write(chunk);
+    return !taken || !this.room.holdsBack;
   }
 
   /**
@@ -186,7 +176,7 @@ export class Pipeline implements AsyncDisposable {
 
   /** Resolves when {@link write} may be called again after it returned false. */
   drained(): Promise<void> {
-    return this.closed ? Promise.resolve() : this.room.drained();
+    return this.door.closed ? Promise.resolve() : this.room.drained();
   }
 
   /**
@@ -194,7 +184,7 @@ export class Pipeline implements AsyncDisposable {
    * or dropped, or the time is up. Never rejects.
    */
   async flush({ timeoutMs = this.settings.close.deadlineMs }: { timeoutMs?: number } = {}): Promise<FlushReport> {
-    this.take(() => this.feed.end());
+    this.door.end();
     this.intake.seal();
     const settled = await this.waiters.settledThrough(this.seals, timeoutMs);
     return { settled, stats: this.stats() };
@@ -297,6 +287,18 @@ export class Pipeline implements AsyncDisposable {
 
   // ── in ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  private newDoor(feed: LineFeed): Door {
+    const { intake, spooler, losses } = this;
+    const journal = spooler && ((fresh: Batch, lane: Lane) => spooler.spool.journal(fresh, lane));
+    return new Door({
+      feed,
+      taken: () => {
+        if (journal) intake.journal(journal);
+      },
+      late: (chunk) => losses.late(chunk),
+    });
+  }
+
   private intakePort(): IntakePort {
     return {
       room: () => this.room.admitted,
@@ -319,23 +321,6 @@ export class Pipeline implements AsyncDisposable {
     return dropped !== undefined;
   }
 
-  /** Moves lines from the feed to batches, which is not to be entered twice. */
-  private take(move: () => void): void {
-    if (this.taking) return;
-    this.taking = true;
-    try {
-      move();
-    } finally {
-      this.taking = false;
-    }
-  }
-
-  /** Who listens to our events may log to us in the middle of a write: those lines come in when it is through. */
-  private putOff(chunk: string | Uint8Array): void {
-    const kept = typeof chunk === 'string' ? chunk : Buffer.from(chunk);
-    setImmediate(() => this.write(kept));
-  }
-
   private enqueue(batch: Batch, lane: Lane): void {
     if (this.intake.records === 0) this.linger.cancel();
     this.mirror.take(batch, this.breaker.state !== 'closed');
@@ -344,11 +329,6 @@ export class Pipeline implements AsyncDisposable {
     this.queue.push({ batch, lane, seal: ++this.seals, at: this.runtime.monotonic(), hold });
     this.dispatcher.fill();
     this.spooler?.relieve();
-  }
-
-  private journal(): void {
-    const { spooler } = this;
-    if (spooler) this.intake.journal((fresh, lane) => spooler.spool.journal(fresh, lane));
   }
 
   // ── out ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -373,17 +353,16 @@ export class Pipeline implements AsyncDisposable {
 
   /** Tells the destination about its own hole, now that it takes records again. */
   private reportLosses(): void {
-    const report = this.closed ? undefined : this.losses.report();
-    if (report !== undefined) this.take(() => this.feed.write(report));
+    const report = this.door.closed ? undefined : this.losses.report();
+    if (report !== undefined) this.door.add(report);
   }
 
   // ── the end ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   private async shutDown(deadlineMs: number): Promise<FlushReport> {
     // Closed from inside a write: what that one brings is still taken.
-    if (this.taking) await undefined;
-    this.take(() => this.feed.end());
-    this.closed = true;
+    if (this.door.busy) await undefined;
+    this.door.shut();
     this.intake.seal();
     if (!this.spooler) this.breaker.hurry();
     this.cancelTimers();
@@ -417,7 +396,7 @@ export class Pipeline implements AsyncDisposable {
   spillSync(budgetMs = EXIT_BUDGET_MS): void {
     if (!this.spooler) return;
     this.dispatcher.stop();
-    this.take(() => this.feed.end());
+    this.door.end();
     this.intake.seal();
     this.queue.unshift([...this.dispatcher.takeBackAll(), ...this.spooler.abandon()]);
     this.spillQueue(budgetMs);

@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest';
+import { Door } from './door.js';
+import { LineFeed } from './lines/line-feed.js';
+
+function setUp() {
+  const events: string[] = [];
+  const during = { lines: () => {} };
+  const sink = {
+    lines(bytes: Buffer, end: number) {
+      const text = bytes.toString('utf8', 0, end);
+      during.lines();
+      events.push(text);
+    },
+    oversize() {},
+  };
+  const door = new Door({
+    feed: new LineFeed(sink, 1000),
+    taken: () => events.push('taken'),
+    late: (chunk) => events.push(`late ${chunk}`),
+  });
+  return { door, events, during };
+}
+
+describe('door', () => {
+  it('tells of a chunk of a writer that is through, and not of lines of our own', () => {
+    const { door, events } = setUp();
+    expect(door.write('a\nb')).toBe(true);
+    door.add('c\n');
+    expect(events).toEqual(['a\n', 'taken', 'bc\n']);
+  });
+
+  it('lets in what comes in the middle of a chunk when that is through, as it was', async () => {
+    const { door, events, during } = setUp();
+    const reused = Buffer.from('b\n');
+    during.lines = () => {
+      during.lines = () => {};
+      expect(door.busy).toBe(true);
+      expect(door.write(reused)).toBe(false);
+      door.end();
+      reused.fill('x');
+    };
+    door.write('a\n');
+    expect(events).toEqual(['a\n', 'taken']);
+    await new Promise(setImmediate);
+    expect(events).toEqual(['a\n', 'taken', 'b\n', 'taken']);
+  });
+
+  it('takes a last line when it is shut, and nothing afterwards', async () => {
+    const { door, events, during } = setUp();
+    during.lines = () => door.write('put off\n');
+    door.write('a');
+    door.shut();
+    expect(door.write('b\n')).toBe(false);
+    await new Promise(setImmediate);
+    expect(events).toEqual(['taken', 'a\n', 'late b\n', 'late put off\n']);
+  });
+});
