@@ -26,6 +26,8 @@ const MAX_REASONS = 32;
 /** Counters of one pipeline. */
 export class Ledger {
   readonly accepted = tally();
+  /** The part of the accepted that earlier processes had left on disk. */
+  readonly recovered = tally();
   readonly acked = tally();
   readonly rejected = tally();
   readonly dropped = tally();
@@ -35,6 +37,12 @@ export class Ledger {
 
   accept(records: number, bytes: number): void {
     add(this.accepted, records, bytes);
+  }
+
+  /** Accepts records that an earlier process had left on disk. */
+  recover(records: number, bytes: number): void {
+    this.accept(records, bytes);
+    add(this.recovered, records, bytes);
   }
 
   ack(records: number, bytes: number): void {

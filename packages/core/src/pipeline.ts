@@ -1,12 +1,12 @@
 // The pipeline: the one file that wires the stages, and the first to read.
 //
-//  line ─► LineFeed ─► Intake ─► Queue ─► Deliverer ─────────► acked ─► freed
-//          whole lines  open       │        encode · send · classify
-//                       batches    │ full    ├─ retry: same bytes, later
-//                                  ▼         ├─ split · partial · reject
-//                        spill · whenFull    └─ given back: front of the queue, while the breaker is open
-//                                 ╎                                  ▲
-//                                 └──► Spooler ──► Spool ──► drain ──┘
+//  line ─► Door ─► LineFeed ─► Intake ─► Queue ──────────► Dispatcher ─► Deliverer ─► acked ─► freed
+//                  whole lines  open       │                  ▲            encode · send · classify
+//                               batches    │ full             │            ├─ retry: same bytes, later
+//                                          ▼                  │            ├─ split · partial · reject
+//                             Room: spill · whenFull        drain          └─ given back: front of the queue,
+//                                     ╎                       │               while the breaker is open
+//                                     └──► Spooler ──► Spool ─┘
 //
 // In: chunks of lines. Out: batches acked by the destination, and a count for everything else.
 // Invariants: `write` never throws and never waits, but for the disk where the user asked for that; records in memory
@@ -23,21 +23,21 @@ import { Dispatcher } from './dispatcher.js';
 import { Door } from './door.js';
 import { Emitter } from './events.js';
 import { InFlight } from './in-flight.js';
-import { Intake, type IntakePort } from './intake.js';
-import { LANES, type Lane } from './lane.js';
-import { type DropReason, Ledger, type Tally } from './ledger.js';
-import { COMMON_KEYS } from './lines/general.js';
+import { Intake, type IntakeOptions } from './intake.js';
+import type { Lane } from './lane.js';
+import { Ledger, type Tally } from './ledger.js';
 import { LineFeed } from './lines/line-feed.js';
 import { Losses } from './losses.js';
 import { Mirror } from './mirror.js';
 import { type PipelineInput, type PipelineSettings, settle } from './options/pipeline-options.js';
+import { dispatcherOptions, intakeOptions, lowerCased, spoolerOptions } from './options/stages.js';
 import { Queue } from './queue.js';
 import { Room } from './room.js';
 import { type Runtime, systemRuntime } from './runtime.js';
 import { createSpool } from './spool/spool.js';
 import { spoolListener } from './spool-listener.js';
 import { Spooler } from './spooler.js';
-import { type Stats, totals } from './stats.js';
+import { type Stats, snapshot } from './stats.js';
 import type { AnyTransport, Sender } from './transport.js';
 import { Waiters } from './waiters.js';
 import { Warnings } from './warnings.js';
@@ -58,96 +58,56 @@ export class Pipeline implements AsyncDisposable {
   private readonly ledger = new Ledger();
   private readonly queue = new Queue();
   private readonly inFlight = new InFlight();
-  private readonly waiters: Waiters;
-  private readonly room: Room;
   private readonly door: Door;
   private readonly intake: Intake;
   private readonly linger: Alarm;
-  private readonly buffers: BufferPool;
-  private readonly breaker: Breaker;
-  private readonly deliverer: Deliverer;
+  private readonly room: Room;
+  private readonly spooler: Spooler | undefined;
   private readonly dispatcher: Dispatcher;
+  private readonly deliverer: Deliverer;
   private readonly sender: Sender<unknown, unknown>;
+  private readonly breaker: Breaker;
+  private readonly waiters: Waiters;
+  private readonly losses: Losses;
   private readonly emitter: Emitter;
   private readonly warnings: Warnings;
-  private readonly losses: Losses;
   private readonly mirror: Mirror;
-  private readonly spooler: Spooler | undefined;
-  private readonly recovered: Tally = { records: 0, bytes: 0 };
+  private readonly buffers: BufferPool;
   private readonly levels: Record<string, number>;
-  private seals = 0;
-  private closing: Promise<FlushReport> | undefined;
   private readonly transport: AnyTransport;
   private readonly settings: PipelineSettings;
   private readonly runtime: Runtime;
+  private seals = 0;
+  private closing: Promise<FlushReport> | undefined;
 
   constructor(transport: AnyTransport, settings: PipelineSettings, runtime: Runtime) {
     this.transport = transport;
     this.settings = settings;
     this.runtime = runtime;
-    const { limits } = transport;
-    const { batch, breaker, send, retry, keys, warnings, spool } = settings;
+    const { name, ledger } = this;
+    const { batch, send, mirror, warnings } = settings;
     const writer = writerId(runtime.now());
-    this.levels = lowerCased(keys.levels);
     this.emitter = new Emitter(writer);
     this.warnings = new Warnings(warnings === 'stderr', runtime);
-    const { name, ledger, emitter } = this;
-    this.losses = new Losses({ name, ledger, emitter, warnings: this.warnings, runtime });
-    this.mirror = new Mirror(settings.mirror);
-    this.breaker = new Breaker(breaker, runtime);
+    this.losses = new Losses({ name, ledger, emitter: this.emitter, warnings: this.warnings, runtime });
+    this.mirror = new Mirror(mirror);
+    this.breaker = new Breaker(settings.breaker, runtime);
     // The mirror reads batches in its own time.
-    this.buffers = new BufferPool(batch.maxBytes, settings.mirror === 'off' ? send.maxInFlight + 1 : 0, runtime);
+    this.buffers = new BufferPool(batch.maxBytes, mirror === 'off' ? send.maxInFlight + 1 : 0, runtime);
     this.waiters = new Waiters(runtime, () => this.oldestSeal());
     this.room = new Room(settings.queue, {
       memoryBytes: () => this.memoryBytes(),
       moveToDisk: () => this.spooler?.moveNow() ?? false,
       dropBatch: () => this.dropBatch(),
     });
-    this.intake = new Intake(
-      {
-        writer,
-        limits: {
-          maxBytes: batch.maxBytes,
-          maxRecords: batch.maxRecords,
-          overheadBytes: limits.overheadBytes,
-          maxSpanMs: limits.maxSpanMs ?? Number.POSITIVE_INFINITY,
-        },
-        maxRecordBytes: Math.min(limits.maxRecordBytes, settings.queue.maxBytes),
-        keys: {
-          level: keys.level ?? COMMON_KEYS.level,
-          time: keys.time ?? COMMON_KEYS.time,
-          levels: this.levels,
-        },
-        buffers: this.buffers,
-        journaled: spool ? journaledLanes[spool.durability] : [],
-        ...(spool && lanesOf(spool, drainsOldestFirst(settings, transport))),
-      },
-      this.intakePort(),
-      this.ledger,
-      runtime,
-    );
+    const reading = { ...intakeOptions(settings, transport), writer, buffers: this.buffers };
+    this.levels = reading.keys.levels;
+    this.intake = this.newIntake(reading);
     this.linger = new Alarm(runtime, () => this.intake.seal());
-    this.spooler = spool && this.newSpooler(spool, writer);
-    this.door = this.newDoor(new LineFeed(this.intake, Math.min(limits.maxRecordBytes, settings.queue.maxBytes)));
+    this.spooler = settings.spool && this.newSpooler(settings.spool, writer);
+    this.door = this.newDoor(new LineFeed(this.intake, reading.maxRecordBytes));
     this.sender = transport.open(runtime, send);
-    this.deliverer = new Deliverer(
-      { ...retry, timeoutMs: send.timeoutMs },
-      {
-        transport,
-        sender: this.sender,
-        breaker: this.breaker,
-        ledger: this.ledger,
-        runtime,
-        emitter: this.emitter,
-        rejected: (part, reason) => this.bury(part, reason),
-        spent: ({ bytes }) => this.buffers.reclaim(bytes),
-        settled: (records, bytes) => {
-          this.inFlight.settled(records, bytes);
-          this.room.announce();
-        },
-        held: (reason) => this.warnings.say(`${this.name} refuses us, keeping the records: ${reason}`),
-      },
-    );
+    this.deliverer = this.newDeliverer();
     this.dispatcher = this.newDispatcher();
     void this.spooler?.spool.scan().then(() => this.spooler?.found());
   }
@@ -184,8 +144,7 @@ export class Pipeline implements AsyncDisposable {
    * or dropped, or the time is up. Never rejects.
    */
   async flush({ timeoutMs = this.settings.close.deadlineMs }: { timeoutMs?: number } = {}): Promise<FlushReport> {
-    this.door.end();
-    this.intake.seal();
+    this.sealAll();
     const settled = await this.waiters.settledThrough(this.seals, timeoutMs);
     return { settled, stats: this.stats() };
   }
@@ -210,82 +169,11 @@ export class Pipeline implements AsyncDisposable {
 
   /** What happened so far. */
   stats(): Stats {
-    const { transport, ledger, queue, intake, inFlight, deliverer, spooler } = this;
-    const writing = spooler?.held ?? { records: 0, bytes: 0 };
-    return {
-      transport: transport.name,
-      destination: transport.destination,
-      ...totals(ledger),
-      queued: {
-        records: queue.records + intake.records + writing.records,
-        bytes: queue.bytes + intake.bytes + writing.bytes,
-      },
-      inFlight: { records: inFlight.records, bytes: inFlight.bytes },
-      spooled: spooler ? { ...spooler.spooled } : { records: 0, bytes: 0 },
-      recovered: { ...this.recovered },
-      ...(spooler && { spool: spooler.spool.stats() }),
-      batches: { sealed: this.seals },
-      mirrorDropped: this.mirror.dropped,
-      sends: { ...deliverer.counts },
-      breaker: this.breaker.state,
-      ...(deliverer.lastError !== undefined && { lastError: deliverer.lastError }),
-    };
+    const { transport, ledger, intake, queue, inFlight, spooler, deliverer, breaker, mirror, seals } = this;
+    return snapshot({ transport, ledger, intake, queue, inFlight, spooler, deliverer, breaker, mirror, seals });
   }
 
-  private get name(): string {
-    return `${this.transport.name} (${this.transport.destination})`;
-  }
-
-  private newSpooler(options: SpoolSettings, writer: string): Spooler {
-    const { transport, settings, runtime } = this;
-    const { name, ledger, losses, emitter } = this;
-    const found = () => this.spooler?.found();
-    const lost = (tally: Tally, recovered: boolean) => this.spooler!.lost(tally, recovered);
-    const spool = createSpool(options, {
-      runtime,
-      destination: `${transport.name} ${transport.destination}`,
-      onEvent: spoolListener({ name, ledger, losses, emitter, warnings: this.warnings, found, lost }),
-      buffers: this.buffers,
-    });
-    const { maxBytes } = settings.queue;
-    const { durability, spillAfterMs, drainBytesPerSecond } = options;
-    return new Spooler(
-      spool,
-      writer,
-      {
-        highWaterBytes: maxBytes * 0.6,
-        lowWaterBytes: maxBytes * 0.4,
-        spillAfterMs,
-        drainBytesPerSecond,
-        journaled: new Set(journaledLanes[durability]),
-      },
-      {
-        queue: this.queue,
-        memoryBytes: () => this.memoryBytes(),
-        healthy: () => this.breaker.state === 'closed',
-        spent: ({ bytes }) => this.buffers.reclaim(bytes),
-        recovered: (records, bytes) => {
-          this.ledger.accept(records, bytes);
-          this.recovered.records += records;
-          this.recovered.bytes += bytes;
-        },
-        moved: () => {
-          this.waiters.wake();
-          this.room.announce();
-          this.dispatcher.fill();
-        },
-      },
-      runtime,
-    );
-  }
-
-  /** Keeps what the destination refuses for good, if there is a place for it. */
-  private bury(part: Batch, reason: string): void {
-    this.warnings.say(`${this.name} refused ${part.count} records: ${reason}`);
-    void this.spooler?.spool.deadLetters.append(part, reason);
-  }
-
-  // ── in ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── the stages, in the order in which a line meets them ─────────────────────────────────────────────────────────
 
   private newDoor(feed: LineFeed): Door {
     const { intake, spooler, losses } = this;
@@ -299,26 +187,21 @@ export class Pipeline implements AsyncDisposable {
     });
   }
 
-  private intakePort(): IntakePort {
-    return {
-      room: () => this.room.admitted,
-      makeRoom: (size) => this.room.make(size),
-      sealed: (batch, lane) => this.enqueue(batch, lane),
-      opened: () => this.linger.set(this.settings.batch.lingerMs),
-      refused: (bytes) => this.losses.drop('queueFull', 1, bytes),
-      rejected: (reason, _line, bytes) => this.losses.tooLarge(reason, bytes),
-    };
-  }
-
-  private memoryBytes(): number {
-    const { queue, intake, inFlight, spooler, dispatcher } = this;
-    return queue.bytes + intake.bytes + inFlight.bytes + (spooler?.held.bytes ?? 0) + dispatcher.arrivingBytes;
-  }
-
-  private dropBatch(): boolean {
-    const dropped = this.queue.evict();
-    if (dropped) this.losses.drop('queueFull', dropped.batch.count, dropped.batch.bytes.length);
-    return dropped !== undefined;
+  private newIntake(options: IntakeOptions): Intake {
+    const { room, losses, ledger, settings, runtime } = this;
+    return new Intake(
+      options,
+      {
+        room: () => room.admitted,
+        makeRoom: (size) => room.make(size),
+        sealed: (batch, lane) => this.enqueue(batch, lane),
+        opened: () => this.linger.set(settings.batch.lingerMs),
+        refused: (bytes) => losses.drop('queueFull', 1, bytes),
+        rejected: (reason, _line, bytes) => losses.tooLarge(reason, bytes),
+      },
+      ledger,
+      runtime,
+    );
   }
 
   private enqueue(batch: Batch, lane: Lane): void {
@@ -331,58 +214,126 @@ export class Pipeline implements AsyncDisposable {
     this.spooler?.relieve();
   }
 
-  // ── out ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+  private newSpooler(options: NonNullable<PipelineSettings['spool']>, writer: string): Spooler {
+    const { transport, settings, runtime, name, ledger, losses, emitter, warnings, buffers, queue } = this;
+    const found = () => this.spooler?.found();
+    const lost = (tally: Tally, recovered: boolean) => this.spooler!.lost(tally, recovered);
+    const onEvent = spoolListener({ name, ledger, losses, emitter, warnings, found, lost });
+    const destination = `${transport.name} ${transport.destination}`;
+    return new Spooler(
+      createSpool(options, { runtime, destination, onEvent, buffers }),
+      writer,
+      spoolerOptions(options, settings.queue),
+      {
+        queue,
+        memoryBytes: () => this.memoryBytes(),
+        healthy: () => this.breaker.state === 'closed',
+        spent: ({ bytes }) => buffers.reclaim(bytes),
+        recovered: (records, bytes) => ledger.recover(records, bytes),
+        moved: () => {
+          this.waiters.wake();
+          this.room.announce();
+          this.dispatcher.fill();
+        },
+      },
+      runtime,
+    );
+  }
 
   private newDispatcher(): Dispatcher {
-    const { queue, spooler, room, breaker, inFlight, deliverer, runtime, settings } = this;
-    const { maxInFlight } = settings.send;
-    return new Dispatcher(
-      {
-        maxInFlight,
-        oldestFirst: drainsOldestFirst(settings, this.transport),
-        arrivalBytes: Math.min(settings.batch.maxBytes, settings.queue.maxBytes / 4),
+    const { queue, spooler, room, breaker, inFlight, deliverer, runtime, door, losses } = this;
+    return new Dispatcher(dispatcherOptions(this.settings, this.transport), {
+      ...{ queue, spooler, room, breaker, inFlight, deliverer, runtime },
+      closing: () => this.closing !== undefined,
+      settled: () => {
+        // The destination takes records again: it is told about its own hole.
+        const report = door.closed ? undefined : losses.report();
+        if (report !== undefined) door.add(report);
       },
+      ended: () => this.waiters.wake(),
+    });
+  }
+
+  private newDeliverer(): Deliverer {
+    const { transport, sender, breaker, ledger, runtime, emitter, warnings, name, inFlight, room, buffers } = this;
+    const { retry, send } = this.settings;
+    return new Deliverer(
+      { ...retry, timeoutMs: send.timeoutMs },
       {
-        ...{ queue, spooler, room, breaker, inFlight, deliverer, runtime },
-        closing: () => this.closing !== undefined,
-        settled: () => this.reportLosses(),
-        ended: () => this.waiters.wake(),
+        ...{ transport, sender, breaker, ledger, runtime, emitter },
+        rejected: (part, reason) => {
+          warnings.say(`${name} refused ${part.count} records: ${reason}`);
+          void this.spooler?.spool.deadLetters.append(part, reason);
+        },
+        spent: ({ bytes }) => buffers.reclaim(bytes),
+        settled: (records, bytes) => {
+          inFlight.settled(records, bytes);
+          room.announce();
+        },
+        held: (reason) => warnings.say(`${name} refuses us, keeping the records: ${reason}`),
       },
     );
   }
 
-  /** Tells the destination about its own hole, now that it takes records again. */
-  private reportLosses(): void {
-    const report = this.door.closed ? undefined : this.losses.report();
-    if (report !== undefined) this.door.add(report);
+  // ── what concerns all of them ───────────────────────────────────────────────────────────────────────────────────
+
+  private get name(): string {
+    return `${this.transport.name} (${this.transport.destination})`;
+  }
+
+  private memoryBytes(): number {
+    const { queue, intake, inFlight, spooler, dispatcher } = this;
+    return queue.bytes + intake.bytes + inFlight.bytes + (spooler?.held.bytes ?? 0) + dispatcher.arrivingBytes;
+  }
+
+  /** The oldest seal of which something is not settled, or Infinity. */
+  private oldestSeal(): number {
+    const none = Number.POSITIVE_INFINITY;
+    return Math.min(this.queue.peek()?.seal ?? none, this.inFlight.oldestSeal, this.spooler?.writingSeal ?? none);
+  }
+
+  private dropBatch(): boolean {
+    const dropped = this.queue.evict();
+    if (dropped) this.losses.drop('queueFull', dropped.batch.count, dropped.batch.bytes.length);
+    return dropped !== undefined;
+  }
+
+  private sealAll(): void {
+    this.door.end();
+    this.intake.seal();
   }
 
   // ── the end ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   private async shutDown(deadlineMs: number): Promise<FlushReport> {
+    const { door, breaker, queue, spooler, dispatcher, losses } = this;
     // Closed from inside a write: what that one brings is still taken.
-    if (this.door.busy) await undefined;
-    this.door.shut();
+    if (door.busy) await undefined;
+    door.shut();
     this.intake.seal();
-    if (!this.spooler) this.breaker.hurry();
-    this.cancelTimers();
-    this.dispatcher.fill();
+    if (!spooler) breaker.hurry();
+    this.rest();
+    dispatcher.fill();
     // With a spool there is no need to wait for a destination that is down: it is as well to write at once.
-    const patience = this.spooler && this.breaker.state !== 'closed' ? 0 : deadlineMs;
+    const patience = spooler && breaker.state !== 'closed' ? 0 : deadlineMs;
     const settled = await this.waiters.settledThrough(this.seals, patience);
-    this.dispatcher.stop();
-    await this.dispatcher.landed();
+    dispatcher.stop();
+    await dispatcher.landed();
     this.spillQueue(deadlineMs);
-    await this.spooler?.close();
-    this.dropQueue('closed');
-    this.cancelTimers();
+    await spooler?.close();
+    // What is left is one loss, because the warning about it may be the last.
+    const { records, bytes } = queue;
+    queue.takeAll();
+    if (records > 0) losses.drop('closed', records, bytes);
+    this.rest();
     this.room.release();
     this.waiters.wake();
     await this.sender.close().catch(() => {});
     return { settled, stats: this.stats() };
   }
 
-  private cancelTimers(): void {
+  /** Nothing is to happen by itself any more, and no memory is kept for it. */
+  private rest(): void {
     this.linger.cancel();
     this.dispatcher.rest();
     this.buffers.clear();
@@ -396,52 +347,14 @@ export class Pipeline implements AsyncDisposable {
   spillSync(budgetMs = EXIT_BUDGET_MS): void {
     if (!this.spooler) return;
     this.dispatcher.stop();
-    this.door.end();
-    this.intake.seal();
+    this.sealAll();
     this.queue.unshift([...this.dispatcher.takeBackAll(), ...this.spooler.abandon()]);
     this.spillQueue(budgetMs);
   }
 
   private spillQueue(budgetMs: number): void {
-    if (!this.spooler) return;
-    this.queue.unshift(this.spooler.lastWords(this.queue.takeAll(), budgetMs));
+    if (this.spooler) this.queue.unshift(this.spooler.lastWords(this.queue.takeAll(), budgetMs));
   }
-
-  private dropQueue(reason: DropReason): void {
-    const { records, bytes } = this.queue;
-    this.queue.takeAll();
-    // As one loss, because the warning about it may be the last.
-    if (records > 0) this.losses.drop(reason, records, bytes);
-  }
-
-  /** The oldest seal of which something is not settled, or Infinity. */
-  private oldestSeal(): number {
-    const none = Number.POSITIVE_INFINITY;
-    return Math.min(this.queue.peek()?.seal ?? none, this.inFlight.oldestSeal, this.spooler?.writingSeal ?? none);
-  }
-}
-
-/** Lanes whose records are written before anything else. With `sync`, whoever writes to us hands over line by line. */
-const journaledLanes: Record<SpoolSettings['durability'], readonly Lane[]> = {
-  spill: [],
-  hybrid: ['high'],
-  journal: LANES,
-  sync: LANES,
-};
-
-type SpoolSettings = NonNullable<PipelineSettings['spool']>;
-
-/** Destinations that take records of a stream only in order, or nearly so, get the oldest first, and one lane. */
-function drainsOldestFirst({ spool }: PipelineSettings, { recommended }: AnyTransport): boolean {
-  return (spool?.drain ?? recommended?.drain ?? 'liveFirst') === 'oldestFirst';
-}
-
-function lanesOf({ lanes }: SpoolSettings, oneLane: boolean) {
-  return oneLane ? {} : { lanes: { highFrom: lanes.high, lowBelow: lanes.low } };
-}
-
-function lowerCased(levels: Readonly<Record<string, number>>): Record<string, number> {
-  return Object.fromEntries(Object.entries(levels).map(([label, level]) => [label.toLowerCase(), level]));
 }
 
 /**

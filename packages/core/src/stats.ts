@@ -1,8 +1,16 @@
-// What a pipeline says about itself. Plain data, so that it crosses threads and prints as one JSON line.
+// What a pipeline says about itself. In: the stages. Out: plain data, so that it crosses threads and prints as one JSON
+// line. Invariant: a snapshot is taken in one go, so that the conservation law holds in it.
 
-import type { BreakerState } from './breaker.js';
+import type { Breaker, BreakerState } from './breaker.js';
+import type { Deliverer } from './deliver.js';
+import type { InFlight } from './in-flight.js';
+import type { Intake } from './intake.js';
 import type { Ledger, Tally } from './ledger.js';
+import type { Mirror } from './mirror.js';
+import type { Queue } from './queue.js';
 import type { SpoolStats } from './spool/spool.js';
+import type { Spooler } from './spooler.js';
+import type { AnyTransport } from './transport.js';
 
 /** A snapshot of a pipeline. Records and bytes always obey
  * `accepted = acked + rejected + dropped + queued + inFlight + spooled`. */
@@ -40,17 +48,47 @@ export interface Stats {
   readonly lastError?: string;
 }
 
-/** The counted part of the stats. */
-export function totals(
-  ledger: Ledger,
-): Pick<Stats, 'accepted' | 'acked' | 'rejected' | 'dropped' | 'rejectedBy' | 'droppedBy'> {
+/** The stages that have something to say. */
+export interface StatsSources {
+  readonly transport: AnyTransport;
+  readonly ledger: Ledger;
+  readonly intake: Intake;
+  readonly queue: Queue;
+  readonly inFlight: InFlight;
+  readonly spooler: Spooler | undefined;
+  readonly deliverer: Deliverer;
+  readonly breaker: Breaker;
+  readonly mirror: Mirror;
+  /** Batches sealed so far. */
+  readonly seals: number;
+}
+
+/** What happened so far. */
+export function snapshot(sources: StatsSources): Stats {
+  const { transport, ledger, intake, queue, inFlight, spooler, deliverer, breaker, mirror, seals } = sources;
+  const writing = spooler?.held ?? { records: 0, bytes: 0 };
   return {
+    transport: transport.name,
+    destination: transport.destination,
     accepted: { ...ledger.accepted },
     acked: { ...ledger.acked },
     rejected: { ...ledger.rejected },
     dropped: { ...ledger.dropped },
     rejectedBy: byReason(ledger.rejectedBy),
     droppedBy: byReason(ledger.droppedBy),
+    queued: {
+      records: queue.records + intake.records + writing.records,
+      bytes: queue.bytes + intake.bytes + writing.bytes,
+    },
+    inFlight: { records: inFlight.records, bytes: inFlight.bytes },
+    spooled: spooler ? { ...spooler.spooled } : { records: 0, bytes: 0 },
+    recovered: { ...ledger.recovered },
+    ...(spooler && { spool: spooler.spool.stats() }),
+    batches: { sealed: seals },
+    mirrorDropped: mirror.dropped,
+    sends: { ...deliverer.counts },
+    breaker: breaker.state,
+    ...(deliverer.lastError !== undefined && { lastError: deliverer.lastError }),
   };
 }
 
