@@ -38,7 +38,7 @@ export function summarize(contenders, runs, floor) {
       ships,
       ...figures,
       cpuRatio: ratio(perRecord.cpuUs),
-      callRatio: ratio(({ meanCallUs }) => meanCallUs),
+      mainRatio: ratio(perRecord.mainUs),
       peakRatio: ratio(({ peakRssMb }) => peakRssMb),
       lost: Math.max(...own.map(({ lost }) => lost)),
       duplicates: Math.max(...own.map(({ duplicates }) => duplicates)),
