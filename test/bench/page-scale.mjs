@@ -9,7 +9,7 @@ export function scaleSection({ rates, sizes, memory, rounds, machine }) {
   const table = (rows, columns, text) => (rows ? [text, markdownTable(rows, columns)] : []);
   return [
     '## Scale',
-    `Worker, HTTP, no compression, beside pino → worker → /dev/null. Medians of ${rounds} interleaved rounds. ${machineLine(machine)}`,
+    `Worker, HTTP, no compression, beside pino → worker → /dev/null, in processes that run for a while. Medians of ${rounds} interleaved rounds. ${machineLine(machine)}`,
     ...table(rates, rateColumns, 'By rate, records of about 270 bytes; the last row is as fast as the calls return.'),
     ...table(sizes, sizeColumns, 'By size of the records, as fast as the calls return.'),
     ...table(

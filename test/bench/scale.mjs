@@ -1,7 +1,7 @@
 // How cost and memory grow: with the rate, with the size of the records, with the settings.
 //   pnpm bench:scale [--part rates|sizes|memory]… [--rounds n] [--seconds n] [--json file]
-// The worker to HTTP without compression, beside the floor; medians over interleaved rounds. `--seconds` is how long each
-// rate is kept; the memory part, which waits for a backend that is away, runs once.
+// The worker to HTTP without compression, beside the floor, in processes that run for a while; medians over interleaved rounds.
+// `--seconds` is how long each rate is kept; the memory part, which waits for a backend that is away, runs once.
 
 import { parseArgs } from 'node:util';
 import { receiver } from '@spillway/testing/receiver';
@@ -25,13 +25,20 @@ const { values: args } = parseArgs({
 });
 const seconds = Number(args.seconds);
 const fastest = 300_000;
+/** Kept before what is measured. */
+const warmUpSeconds = 5;
+const warmUpRecords = 100_000;
 const mostBytes = 200e6;
 const ours = contenderOf('spillway worker http');
 const none = contenderOf(floor);
 
 const rates = [100, 1000, 4000, 10_000, 30_000, undefined].map((perSecond) => ({
   name: perSecond ? `${perSecond.toLocaleString('en-US')}/s` : 'no limit',
-  scenario: scenarioOf('burst', { perSecond, records: perSecond ? perSecond * seconds : fastest }),
+  scenario: scenarioOf('burst', {
+    perSecond,
+    records: perSecond ? perSecond * seconds : fastest,
+    warmUp: perSecond ? perSecond * warmUpSeconds : warmUpRecords,
+  }),
 }));
 const sizes = [
   ['100 B', 100, 'tiny'],
@@ -42,7 +49,11 @@ const sizes = [
   ['1 MB', 1_000_000, 'text'],
 ].map(([name, bytes, workload]) => ({
   name,
-  scenario: scenarioOf('burst', { workload, bytes, records: Math.min(fastest, Math.floor(mostBytes / bytes)) }),
+  scenario: scenarioOf('burst', {
+    ...{ workload, bytes },
+    records: Math.min(fastest, Math.floor(mostBytes / bytes)),
+    warmUp: Math.min(warmUpRecords, Math.floor(mostBytes / bytes / 3)),
+  }),
 }));
 /** 80 MB of records while nobody listens, which no queue but the largest can hold. */
 const nobody = scenarioOf('burst', {
