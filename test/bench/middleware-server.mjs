@@ -91,6 +91,8 @@ async function ofHono() {
 }
 
 const server = await { node: ofNode, express: ofExpress, fastify: ofFastify, hono: ofHono }[framework]();
+// A server is idle while the others warm up, and may not hang up meanwhile.
+server.keepAliveTimeout = 3_600_000;
 server.listen(0, '127.0.0.1', () => process.send({ port: server.address().port }));
 process.on('message', () => process.send({ cpu: process.cpuUsage(), memory: process.memoryUsage.rss() }));
 process.on('disconnect', () => process.exit(0));

@@ -43,6 +43,7 @@ class Client {
   #socket;
   #left = 0;
   #done;
+  #closing = false;
 
   constructor(port) {
     this.#socket = net.connect(port, '127.0.0.1').setNoDelay(true);
@@ -53,8 +54,9 @@ class Client {
       if (--this.#left === 0) this.#done();
       else this.#socket.write(request);
     });
+    // A server that hangs up with nothing outstanding would be waited for for ever at the next turn.
     this.#socket.on('close', () => {
-      if (this.#left > 0) throw new Error(`${this.#left} answers are missing`);
+      if (!this.#closing) throw new Error(`a server has hung up, with ${this.#left} answers missing`);
     });
   }
 
@@ -68,6 +70,7 @@ class Client {
   }
 
   close() {
+    this.#closing = true;
     this.#socket.destroy();
   }
 }
@@ -77,6 +80,9 @@ const reply = (child) => new Promise((resolve) => child.once('message', resolve)
 
 async function start(framework, logging) {
   const child = fork(new URL('./middleware-server.mjs', import.meta.url), [framework, logging, destination]);
+  child.on('exit', (code) => {
+    if (code !== 0) throw new Error(`the server of ${framework} with ${logging} has died`);
+  });
   const { port } = await reply(child);
   const clients = Array.from({ length: CONNECTIONS }, () => new Client(port));
   return { logging, child, clients, costs: [] };
