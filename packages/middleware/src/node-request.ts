@@ -109,9 +109,8 @@ export function dress<Req, Res>(req: IncomingMessage, context: RequestContext, l
  * Lets the events of a request with a body run in its context. Node emits them from the connection, outside of every request,
  * so listeners for `data` and `end` (body parsers, uploads) would otherwise lose it.
  */
-export function bindBody(req: IncomingMessage, context: RequestContext): void {
-  const { headers } = req;
-  if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined) return;
+export function bindBody(req: IncomingMessage, context: RequestContext, header = nodeReader.header): void {
+  if (header(req, 'content-length') === undefined && header(req, 'transfer-encoding') === undefined) return;
   const { emit } = req;
   req.emit = (...args: Parameters<typeof emit>) => storage.run(context, () => emit.apply(req, args));
 }

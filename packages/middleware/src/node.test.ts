@@ -1,7 +1,9 @@
 // The adapter of node:http, as a wrapper of a listener and as middleware.
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import http, { type IncomingMessage, type ServerResponse } from 'node:http';
+import { expect, test } from 'vitest';
 import { requestLog, withRequestLog } from './node.js';
 import { adapterSuite, type StartOptions, serve } from './test-kit/adapter-suite.js';
+import { ask } from './test-kit/http-client.js';
 import { nodeRouter } from './test-kit/node-router.js';
 
 adapterSuite(
@@ -26,3 +28,30 @@ adapterSuite(
   },
   { routes: false },
 );
+
+test('a header is found in any case, and one that came twice is no id', async () => {
+  const ids: string[] = [];
+  const app = await serve(
+    withRequestLog(
+      (req, res) => {
+        ids.push(req.id);
+        res.end();
+      },
+      { autoLogging: false },
+    ),
+  );
+  await ask(app.url, { headers: { 'X-Request-ID': 'once' } });
+  await new Promise((resolve) => {
+    const request = http.get(app.url, { headers: ['host', 'x', 'x-request-id', 'one', 'X-Request-Id', 'two'] });
+    request.on('response', (response) => response.resume().on('end', resolve));
+  });
+  await app.close();
+  expect(ids).toEqual(['once', expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-7/)]);
+});
+
+test('a request that was made up has the headers that it has', () => {
+  const req = { method: 'GET', url: '/', headers: { 'x-request-id': 'made-up' }, rawHeaders: [] } as never;
+  const res = { headersSent: true, on: () => res } as never;
+  withRequestLog((seen) => expect(seen.id).toBe('made-up'))(req, res);
+  expect.assertions(1);
+});
