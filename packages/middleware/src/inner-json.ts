@@ -13,15 +13,15 @@ const MAX_REMEMBERED = 1000;
 const MAX_REMEMBERED_LENGTH = 100;
 
 /** Remembers what was made of short texts that come again with every record; the rest is made anew each time. */
-function remembering(make: (text: string) => string): (text: string) => string {
-  const known = new Map<string, string>();
-  return (text) => {
-    const before = known.get(text);
+export function remembering<T extends string | number>(make: (value: T) => string): (value: T) => string {
+  const known = new Map<T, string>();
+  return (value) => {
+    const before = known.get(value);
     if (before !== undefined) return before;
-    const made = make(text);
-    if (text.length > MAX_REMEMBERED_LENGTH) return made;
+    const made = make(value);
+    if (typeof value === 'string' && value.length > MAX_REMEMBERED_LENGTH) return made;
     if (known.size === MAX_REMEMBERED) known.clear();
-    known.set(text, made);
+    known.set(value, made);
     return made;
   };
 }
@@ -30,25 +30,26 @@ function remembering(make: (text: string) => string): (text: string) => string {
 // Joined, not concatenated: a concatenation is put together anew in every line that it becomes a part of.
 export const keyJson: (key: string) => string = remembering((key) => [',', quoted(key), ':'].join(''));
 
-/** A field whose texts are few and come again and again, as it stands in a line. */
-export function repeatingField(key: string): (value: string) => string {
-  return remembering((value) => [keyJson(key), quoted(value)].join(''));
+/** A field whose values are few and come again and again, as it stands in a line. */
+export function repeatingField(key: string): (value: string | number) => string {
+  return remembering((value) => [keyJson(key), valueJson(value)].join(''));
 }
 
 /** A value as it stands in a line. */
 export function valueJson(value: unknown): string {
   if (typeof value === 'string') return quoted(value);
-  if (typeof value === 'number') return Number.isInteger(value) ? `${value}` : decimal(value);
+  if (typeof value === 'number') return decimalJson(value);
   return JSON.stringify(value) ?? 'null';
 }
 
-/** Numbers of records have three decimals at most; to find the shortest text of any other number takes several times as long. */
-function decimal(value: number): string {
-  const thousandths = value * 1000;
-  if (!Number.isInteger(thousandths) || thousandths < 0 || thousandths > 1e15)
-    return Number.isFinite(value) ? `${value}` : 'null';
-  const rest = thousandths % 1000;
-  return `${(thousandths - rest) / 1000}${THOUSANDTHS[rest]}`;
+/** A number as it stands in a line. */
+// Those of records have three decimals at most; to find the shortest text of any other number takes several times as long.
+export function decimalJson(value: number): string {
+  const whole = value | 0;
+  if (whole === value) return `${whole}`;
+  const rest = Math.round((value - whole) * 1000);
+  if (rest > 0 && rest < 1000 && whole + rest / 1000 === value) return `${whole}${THOUSANDTHS[rest]}`;
+  return Number.isFinite(value) ? `${value}` : 'null';
 }
 
 const THOUSANDTHS: readonly string[] = Array.from({ length: 1000 }, (_, n) => `.${String(n).padStart(3, '0')}`);

@@ -3,7 +3,7 @@
 // pino keeps its parts under symbols, which are found here by their description, for pino is not imported. Invariant: what is not
 // found, or is set up in an unforeseen way, means the ordinary way through the logger's methods.
 
-import { valueJson } from '../inner-json.js';
+import { remembering, valueJson } from '../inner-json.js';
 import { CONTEXT_HOOK } from '../shared.js';
 
 /** Writes a line of a level, made of ready JSON and a message. */
@@ -62,9 +62,11 @@ export function lineWriterOf(logger: object): LineOf | undefined {
     !reshapes(logger);
   if (!plain || typeof prefixes !== 'object' || typeof time !== 'function') return undefined;
   if (typeof bindings !== 'string' || typeof end !== 'string' || typeof stream?.write !== 'function') return undefined;
+  // Messages are few and come again and again.
+  const endOf = remembering((message: string) => [',"msg":', valueJson(message), end].join(''));
   return (level, json, message) => {
     const now = (time as () => string).call(logger);
-    const line = `${(prefixes as Record<number, string>)[level]}${now}${bindings}${json},"msg":${valueJson(message)}${end}`;
+    const line = `${(prefixes as Record<number, string>)[level]}${now}${bindings}${json}${endOf(message)}`;
     if (stream[METADATA] === true) {
       stream.lastLevel = level;
       stream.lastObj = {};

@@ -81,7 +81,9 @@ function lineHook(redaction: Redaction, before: ((line: string) => string) | und
 /** A line with more fields before its closing brace. */
 function spliced(line: string, json: string): string {
   if (json === '') return line;
-  const end = line.charCodeAt(line.length - 2) === 125 ? line.length - 2 : line.lastIndexOf('}');
+  const last = line.length - 2;
+  if (line.charCodeAt(last) === 125 && line.charCodeAt(last + 1) === 10) return `${line.slice(0, last)}${json}}\n`;
+  const end = line.lastIndexOf('}');
   return end < 1 ? line : line.slice(0, end) + json + line.slice(end);
 }
 

@@ -24,6 +24,8 @@ export interface Recording {
 export interface ContextParts {
   readonly requestId: string | undefined;
   readonly requestIdKey: string;
+  /** The id is known to be of letters that stand for themselves in JSON. */
+  readonly plainId?: boolean;
   readonly trace: TraceContext | undefined;
   readonly redaction: Redaction;
 }
@@ -48,6 +50,7 @@ const MAX_ADDED = 16_384;
 export class RequestContext {
   readonly requestId: string | undefined;
   readonly requestIdKey: string;
+  readonly plainId: boolean;
   readonly trace: TraceContext | undefined;
   readonly redaction: Redaction;
   /** When the request came in, on the clock of `performance.now()`. */
@@ -80,6 +83,7 @@ export class RequestContext {
     this.root = root ?? this;
     this.requestId = parts.requestId;
     this.requestIdKey = parts.requestIdKey;
+    this.plainId = parts.plainId === true;
     this.trace = parts.trace;
     this.redaction = parts.redaction;
   }
@@ -154,7 +158,7 @@ export class RequestContext {
   private idJson(): string {
     const { requestId, requestIdKey } = this;
     if (requestId === undefined) return '';
-    return keyJson(requestIdKey) + valueJson(requestId);
+    return keyJson(requestIdKey) + (this.plainId ? `"${requestId}"` : valueJson(requestId));
   }
 
   private fieldsJson(): string {

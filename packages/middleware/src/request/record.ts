@@ -3,7 +3,7 @@
 // the application never replace the record's own but stand beside them with an underscore in front.
 
 import type { Fields, RequestContext } from '../context/request-context.js';
-import { keyJson, repeatingField, valueJson } from '../inner-json.js';
+import { decimalJson, innerJson, keyJson, repeatingField, valueJson } from '../inner-json.js';
 import type { Redaction } from '../redaction/redaction.js';
 import type { ExchangeReader } from './exchange.js';
 import { RECORD_KEYS, type RecordKeys, type RequestLogOptions } from './options.js';
@@ -17,59 +17,41 @@ export interface Outcome {
   readonly sampleRate: number | undefined;
 }
 
-/** Takes the fields of a record, one after the other. */
-interface Sink {
-  add(key: Key, value: unknown): void;
-  /** For texts that are the same in many records. */
-  addRepeating(key: OwnKey, value: string | undefined): void;
-}
-
-/** The key of a field; `before` is how it stands in a line. */
+/** A key of a record; `before` is how it stands in a line. */
 interface Key {
   readonly name: string;
   readonly before: string;
+  /** The whole field, remembered: for values that are the same in many records. */
+  readonly field: (value: string | number) => string;
 }
 
-/** A key of the record's own, whose fields can be remembered. */
-interface OwnKey extends Key {
-  readonly field: (value: string) => string;
-}
-
-class FieldsSink implements Sink {
-  readonly fields: Fields;
-
-  constructor(ids: Fields) {
-    this.fields = { [KIND.key]: KIND.value, ...ids };
-  }
-
-  add({ name }: Key, value: unknown): void {
-    if (value !== undefined) this.fields[name] = value;
-  }
-
-  addRepeating(key: OwnKey, value: string | undefined): void {
-    this.add(key, value);
-  }
-}
-
-class JsonSink implements Sink {
-  json: string;
-
-  constructor(idsJson: string) {
-    this.json = KIND.json + idsJson;
-  }
-
-  add({ before }: Key, value: unknown): void {
-    if (value !== undefined) this.json += before + valueJson(value);
-  }
-
-  addRepeating({ field }: OwnKey, value: string | undefined): void {
-    if (value !== undefined) this.json += field(value);
-  }
+/** What every record says, as far as it is known. */
+interface Facts {
+  readonly method: string;
+  readonly route: string | undefined;
+  readonly url: string;
+  readonly status: number;
+  readonly responseTime: number;
+  readonly bytes: number | undefined;
+  readonly requestBytes: number | undefined;
+  readonly remoteAddress: string | undefined;
 }
 
 const KIND = { key: 'kind', value: 'access', json: ',"kind":"access"' };
 /** Keys that no option changes; the first three come with the ids of the context. */
 const FIXED = ['trace_id', 'span_id', 'trace_flags', 'aborted', 'sample_rate'];
+
+/** The facts, in the order of their fields. */
+const FACTS = [
+  'method',
+  'route',
+  'url',
+  'status',
+  'responseTime',
+  'bytes',
+  'requestBytes',
+  'remoteAddress',
+] as const satisfies readonly (keyof Facts)[];
 
 type Name = keyof RecordKeys | 'aborted' | 'sample_rate';
 
@@ -78,7 +60,7 @@ export class RecordMaker<Req, Res> {
   private readonly options: RequestLogOptions<Req, Res>;
   private readonly read: ExchangeReader<Req, Res>;
   private readonly redaction: Redaction;
-  private readonly keys: Readonly<Record<Name, OwnKey>>;
+  private readonly keys: Readonly<Record<Name, Key>>;
   private readonly taken: ReadonlySet<string>;
 
   constructor(options: RequestLogOptions<Req, Res>, read: ExchangeReader<Req, Res>, redaction: Redaction) {
@@ -88,52 +70,83 @@ export class RecordMaker<Req, Res> {
     const fixed = Object.fromEntries(FIXED.map((name) => [name, name]));
     const names: Record<string, string> = { ...fixed, ...RECORD_KEYS, ...options.customAttributeKeys };
     this.keys = Object.fromEntries(
-      Object.entries(names).map(([name, key]) => [name, { ...keyOf(key), field: repeatingField(key) }]),
+      Object.entries(names).map(([name, key]) => [
+        name,
+        { name: key, before: keyJson(key), field: repeatingField(key) },
+      ]),
     ) as typeof this.keys;
     this.taken = new Set([...Object.values(names), KIND.key, 'level', 'time', 'msg']);
   }
 
   /** The record as fields. */
   fields(context: RequestContext, req: Req, res: Res, outcome: Outcome): Fields {
-    const sink = new FieldsSink(context.idFields());
-    this.fill(sink, context, req, res, outcome);
-    return sink.fields;
+    const facts = this.facts(context, req, res, outcome);
+    const fields: Fields = { [KIND.key]: KIND.value, ...context.idFields() };
+    for (const name of FACTS) {
+      if (facts[name] !== undefined) fields[this.keys[name].name] = facts[name];
+    }
+    return Object.assign(fields, this.rest(context, req, res, outcome));
   }
 
   /** The record as it stands in a line. */
+  // Every request passes here, so each field is written out: a loop over them takes half as long again.
   json(context: RequestContext, req: Req, res: Res, outcome: Outcome): string {
-    const sink = new JsonSink(context.idsJson());
-    this.fill(sink, context, req, res, outcome);
-    return sink.json;
+    const { keys } = this;
+    const { method, route, url, status, responseTime, bytes, requestBytes, remoteAddress } = this.facts(
+      context,
+      req,
+      res,
+      outcome,
+    );
+    let json = KIND.json + context.idsJson() + keys.method.field(method);
+    if (route !== undefined) json += keys.route.field(route);
+    json += keys.url.before + valueJson(url) + keys.status.field(status);
+    json += keys.responseTime.before + decimalJson(responseTime);
+    if (bytes !== undefined) json += keys.bytes.before + decimalJson(bytes);
+    if (requestBytes !== undefined) json += keys.requestBytes.before + decimalJson(requestBytes);
+    if (remoteAddress !== undefined) json += keys.remoteAddress.field(remoteAddress);
+    const rest = this.rest(context, req, res, outcome);
+    return rest === undefined ? json : json + innerJson(rest);
   }
 
-  private fill(sink: Sink, context: RequestContext, req: Req, res: Res, outcome: Outcome): void {
-    const { read, redaction, keys } = this;
+  private facts(context: RequestContext, req: Req, res: Res, outcome: Outcome): Facts {
+    const { read } = this;
     const url = read.url(req);
-    sink.addRepeating(keys.method, read.method(req));
-    sink.addRepeating(keys.route, context.route ?? read.route(req, res));
-    sink.add(keys.url, url.includes('?') || url.includes('@') ? redaction.text(url) : url);
-    sink.add(keys.status, outcome.status);
-    sink.add(keys.responseTime, outcome.durationMs);
-    sink.add(keys.bytes, read.bytes(req, res, outcome.aborted));
-    sink.add(keys.requestBytes, bytesOf(read.header(req, 'content-length')));
-    sink.addRepeating(keys.remoteAddress, read.remoteAddress(req));
-    if (outcome.aborted) sink.add(keys.aborted, true);
-    sink.add(keys.sample_rate, outcome.sampleRate);
-    if (outcome.error !== undefined) sink.add(keys.err, this.error(outcome.error));
+    return {
+      method: read.method(req),
+      route: context.route ?? read.route(req, res),
+      url: url.includes('?') || url.includes('@') ? this.redaction.text(url) : url,
+      status: outcome.status,
+      responseTime: outcome.durationMs,
+      bytes: read.bytes(req, res, outcome.aborted),
+      requestBytes: bytesOf(read.header(req, 'content-length')),
+      remoteAddress: read.remoteAddress(req),
+    };
+  }
+
+  /** What few records have beside their facts. */
+  private rest(context: RequestContext, req: Req, res: Res, outcome: Outcome): Fields | undefined {
     const { serializers, customProps } = this.options;
-    if (serializers?.req !== undefined) sink.add(keys.req, redaction.value(serializers.req(req)));
-    if (serializers?.res !== undefined) sink.add(keys.res, redaction.value(serializers.res(res)));
+    const { aborted, sampleRate, error } = outcome;
+    const own = serializers !== undefined || customProps !== undefined;
+    const added = context.fields !== undefined || context.recordFields !== undefined;
+    if (!own && !added && !aborted && sampleRate === undefined && error === undefined) return undefined;
+    const { keys, redaction } = this;
+    const rest: Fields = {};
+    if (aborted) rest[keys.aborted.name] = true;
+    if (sampleRate !== undefined) rest[keys.sample_rate.name] = sampleRate;
+    if (error !== undefined) rest[keys.err.name] = this.error(error);
+    if (serializers?.req !== undefined) rest[keys.req.name] = redaction.value(serializers.req(req));
+    if (serializers?.res !== undefined) rest[keys.res.name] = redaction.value(serializers.res(res));
     const props =
       customProps === undefined ? undefined : (redaction.value(customProps(req, res)) as Fields | undefined);
-    const added = joined(joined(props, context.fields), context.recordFields);
-    if (added !== undefined) this.join(sink, added);
+    this.join(rest, joined(joined(props, context.fields), context.recordFields));
+    return rest;
   }
 
-  private join(sink: Sink, added: Fields): void {
-    for (const name of Object.keys(added)) {
-      sink.add(keyOf(this.taken.has(name) ? `_${name}` : name), added[name]);
-    }
+  private join(rest: Fields, added: Fields | undefined): void {
+    if (added === undefined) return;
+    for (const name of Object.keys(added)) rest[this.taken.has(name) ? `_${name}` : name] = added[name];
   }
 
   /** An error as data. Loggers have their own idea of errors; the data is shaped so that pino's leaves it as it is. */
@@ -147,10 +160,6 @@ export class RecordMaker<Req, Res> {
 export function errorData(safe: unknown): unknown {
   if (typeof safe !== 'object' || safe === null || !('type' in safe) || Object.hasOwn(safe, 'name')) return safe;
   return Object.defineProperties(safe, { constructor: { value: undefined }, name: { value: safe.type } });
-}
-
-function keyOf(name: string): Key {
-  return { name, before: keyJson(name) };
 }
 
 function bytesOf(length: string | undefined): number | undefined {

@@ -66,16 +66,18 @@ export class RequestLog<Req, Res> {
     const { read, header } = this;
     const trace = activeSpan() ?? parseTraceparent(read.header(req, 'traceparent'));
     const requestId = known ?? this.idOf(req, res, trace);
+    // Of an id of our own choice it is known already.
+    const chosen = known === undefined && this.options.genReqId === undefined;
+    const plainId = chosen || harmlessId(requestId) !== undefined;
     const context = new RequestContext({
       requestId,
       requestIdKey: this.requestIdKey,
+      plainId,
       trace,
       redaction: this.redaction,
     });
     context.level = this.levelOf(req);
-    // Of an id of our own choice it is known already.
-    const harmless = known === undefined && this.options.genReqId === undefined;
-    if (header !== undefined && (harmless || harmlessId(requestId) !== undefined)) read.echo(res, header, requestId);
+    if (header !== undefined && plainId) read.echo(res, header, requestId);
     if (this.options.customReceivedMessage !== undefined || this.options.customReceivedObject !== undefined) {
       storage.run(context, () => this.contained('customReceived', () => this.received(req, res)));
     }
@@ -87,11 +89,20 @@ export class RequestLog<Req, Res> {
     if (context.closed) return;
     context.closed = true;
     if (storage.getStore() === context) this.finish(context, req, res, aborted);
-    else storage.run(context, () => this.finish(context, req, res, aborted));
+    else this.finishWithin(context, req, res, aborted);
+  }
+
+  // Apart, so that no closure is made where none is needed.
+  private finishWithin(context: RequestContext, req: Req, res: Res, aborted: boolean): void {
+    storage.run(context, () => this.finish(context, req, res, aborted));
   }
 
   private finish(context: RequestContext, req: Req, res: Res, aborted: boolean): void {
-    this.contained('record', () => this.record(context, req, res, aborted));
+    try {
+      this.record(context, req, res, aborted);
+    } catch (error) {
+      this.complain('record', error);
+    }
     context.recording = undefined;
   }
 
@@ -229,12 +240,16 @@ export class RequestLog<Req, Res> {
     try {
       return run();
     } catch (error) {
-      const reason = this.redaction.text(
-        error instanceof Error ? `${error.name}: ${error.message}` : 'a value was thrown',
-      );
-      warnOnce('SPILLWAY_CALLBACK_FAILED', `Logging of a request failed in \`${what}\`: ${reason.slice(0, 200)}`);
+      this.complain(what, error);
       return undefined;
     }
+  }
+
+  private complain(what: string, error: unknown): void {
+    const reason = this.redaction.text(
+      error instanceof Error ? `${error.name}: ${error.message}` : 'a value was thrown',
+    );
+    warnOnce('SPILLWAY_CALLBACK_FAILED', `Logging of a request failed in \`${what}\`: ${reason.slice(0, 200)}`);
   }
 }
 
