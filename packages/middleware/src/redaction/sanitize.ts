@@ -205,7 +205,7 @@ function* ownEntries(value: object): Iterable<readonly [string, unknown]> {
 }
 
 /** Sets a key of data; `__proto__` is a key like any other there. */
-function assign(out: Record<string, unknown>, key: string, value: unknown): void {
+export function assign(out: Record<string, unknown>, key: string, value: unknown): void {
   if (key === '__proto__')
     Object.defineProperty(out, key, { value, enumerable: true, configurable: true, writable: true });
   else out[key] = value;

@@ -5,6 +5,7 @@
 import type { Fields, RequestContext } from '../context/request-context.js';
 import { decimalJson, innerJson, keyJson, repeatingField, valueJson } from '../inner-json.js';
 import type { Redaction } from '../redaction/redaction.js';
+import { assign } from '../redaction/sanitize.js';
 import type { ExchangeReader } from './exchange.js';
 import { RECORD_KEYS, type RecordKeys, type RequestLogOptions } from './options.js';
 
@@ -89,7 +90,7 @@ export class RecordMaker<Req, Res> {
   }
 
   /** The record as it stands in a line. */
-  // Every request passes here, so each field is written out: a loop over them takes half as long again.
+  // Nearly every request passes here, so each field is written out.
   json(context: RequestContext, req: Req, res: Res, outcome: Outcome): string {
     const { keys } = this;
     const { method, route, url, status, responseTime, bytes, requestBytes, remoteAddress } = this.facts(
@@ -146,7 +147,7 @@ export class RecordMaker<Req, Res> {
 
   private join(rest: Fields, added: Fields | undefined): void {
     if (added === undefined) return;
-    for (const name of Object.keys(added)) rest[this.taken.has(name) ? `_${name}` : name] = added[name];
+    for (const name of Object.keys(added)) assign(rest, this.taken.has(name) ? `_${name}` : name, added[name]);
   }
 
   /** An error as data. Loggers have their own idea of errors; the data is shaped so that pino's leaves it as it is. */

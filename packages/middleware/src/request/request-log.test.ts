@@ -84,6 +84,13 @@ describe('options known from pino-http', () => {
     expect(records.map(({ level }) => level)).toEqual([10, 20, 30]);
   });
 
+  it('keeps a key of customProps that objects treat in their own way', async () => {
+    const { lines, logger } = pinoLines();
+    await send({ logger, customProps: () => JSON.parse('{"__proto__":{"a":1}}') as object });
+    await lines.recordsWhen(1);
+    expect(lines.raw.join()).toContain('"__proto__":{"a":1}');
+  });
+
   it('messages and objects', async () => {
     const { lines, logger } = pinoLines();
     const options: NodeRequestLogOptions = {

@@ -158,8 +158,8 @@ export class RequestLog<Req, Res> {
     if (this.ignore?.(req) === true) return;
     const level = this.levelOfRecord(req, res, status, error, aborted);
     if (level === 'silent' || !this.wanted(context, level)) return;
-    const ending = { level, status, durationMs, url: read.url(req), traceId: context.trace?.traceId };
-    const sampleRate = this.sample?.(ending);
+    const traceId = context.trace?.traceId;
+    const sampleRate = this.sample?.({ level, status, durationMs, url: read.url(req), traceId });
     if (sampleRate === 0) return;
     const outcome = { status, durationMs, aborted, error, sampleRate };
     this.write(context, level, req, res, outcome, this.message(req, res, outcome, bad));
