@@ -47,7 +47,9 @@ if (scenario.records > 0) {
   await flushed();
   process.send({ event: 'logged' });
   await delivered;
-  process.send({ event: 'measured', figures: await meter.figures() });
+  const figures = await meter.figures();
+  // After half an hour they are many: the process must not end before they have left.
+  await new Promise((sent) => process.send({ event: 'measured', figures }, sent));
 } else {
   // Here to send what another process left behind.
   await delivered;

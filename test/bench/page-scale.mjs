@@ -24,7 +24,7 @@ export function scaleSection({ rates, sizes, memory, rounds, machine }) {
 export function soakSection({ rows, perSecond, minutes, machine }) {
   return [
     '## Memory over time',
-    `${perSecond.toLocaleString('en-US')} records a second for ${minutes} minutes, our three ways side by side; the slope is that of a line through the resident memory of the second half. ${machineLine(machine)}`,
+    `${perSecond.toLocaleString('en-US')} records a second for ${minutes} minutes, our three ways and the floor side by side; the slope is that of a line through the resident memory of the second half. ${machineLine(machine)}`,
     markdownTable(rows, soakColumns),
   ].join('\n\n');
 }
