@@ -2,7 +2,7 @@
 //
 //   queue ─┐                                        ┌─► settled
 //          ├─► DrainOrder ─► InFlight ─► Deliverer ─┤
-//   disk ──┘      while the breaker permits it      └─► given back: front of the queue, or the disk that has it anyway
+//   disk ──┘      while the breaker permits it      └─► given back: its place in the queue, or the disk that has it anyway
 //
 // In: a call whenever there may be something to send. Out: deliveries, and what they leave.
 // Invariants: never more than `maxInFlight` on their way, one of them at most still to come from the disk, and then with
@@ -148,7 +148,7 @@ export class Dispatcher {
     // Not there any more: it went to disk with the last words.
     if (!inFlight.has(entry)) return;
     const givenBack = parts.length > 0;
-    queue.unshift(this.takeBack(entry));
+    queue.putBack(this.takeBack(entry));
     if (givenBack) breaker.released();
     else this.port.settled();
     this.port.ended();

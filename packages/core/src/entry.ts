@@ -15,9 +15,13 @@ export interface Hold {
   readonly drained: boolean;
 }
 
-/** A batch on its way, and which seal it came from: the order in which `flush` waits for it. */
+/** The seal of what came from the disk: older than every batch that was sealed here, and waited for by nobody. */
+export const FROM_DISK = 0;
+
+/** A batch on its way. */
 export interface Entry {
   readonly batch: Batch;
+  /** Which seal it came from, counted from 1: the order of the queue, and what `flush` waits for. */
   readonly seal: number;
   readonly lane: Lane;
   /** It was sent before, and something may still read its bytes. */
@@ -25,4 +29,9 @@ export interface Entry {
   /** When it was sealed, or came from the disk, by the steady clock. */
   readonly at: number;
   readonly hold?: Hold | undefined;
+}
+
+/** The seal that a flush may wait for, or Infinity. */
+export function awaitedSeal({ seal }: Entry): number {
+  return seal === FROM_DISK ? Number.POSITIVE_INFINITY : seal;
 }

@@ -4,7 +4,7 @@
 // all its parts, so whoever takes it out early has it alone: the deliverer finds its list of parts empty.
 
 import type { Batch } from './batch.js';
-import type { Entry } from './entry.js';
+import { awaitedSeal, type Entry } from './entry.js';
 
 /** The entries on their way to the destination. */
 export class InFlight {
@@ -22,10 +22,10 @@ export class InFlight {
     return [...this.parts.keys()];
   }
 
-  /** The oldest seal among them, or Infinity. */
+  /** The oldest seal among them that a flush may wait for, or Infinity. */
   get oldestSeal(): number {
     let oldest = Number.POSITIVE_INFINITY;
-    for (const { seal } of this.parts.keys()) oldest = Math.min(oldest, seal);
+    for (const entry of this.parts.keys()) oldest = Math.min(oldest, awaitedSeal(entry));
     return oldest;
   }
 

@@ -222,6 +222,30 @@ describe('pipeline', () => {
     expect(await flushed).toMatchObject({ settled: true, stats: { acked: { records: 5 }, queued: { records: 5 } } });
   });
 
+  it('flush waits for the oldest batch also when a younger one was given back after it', async () => {
+    const { runtime, destination, logs } = setUp({
+      batch: { maxRecords: 1, lingerMs: 1 },
+      send: { maxInFlight: 2 },
+      retry: { attempts: 1 },
+      breaker: { failures: 1 },
+    });
+    const down = { outcome: 'retry', reason: '503' } as const;
+    destination.behave((_, n) => (n > 2 ? ack : { kind: 'reply', verdict: down, afterMs: n * 100 }));
+    logs.write(line(0));
+    let settled = false;
+    const flushed = logs.flush({ timeoutMs: 60_000 });
+    void flushed.then(() => {
+      settled = true;
+    });
+    logs.write(line(1));
+    await runtime.advance(210);
+    expect(logs.stats()).toMatchObject({ breaker: 'open', queued: { records: 2 } });
+    expect(settled).toBe(false);
+    await runtime.until(() => settled);
+    expect(await flushed).toMatchObject({ settled: true, stats: { acked: { records: 1 } } });
+    expect(numbers(destination.stored)[0]).toBe(0);
+  });
+
   it('flush gives up at its deadline and loses nothing by it', async () => {
     const { runtime, destination, logs } = setUp();
     destination.behave(() => ({ kind: 'hang' }));

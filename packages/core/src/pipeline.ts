@@ -4,7 +4,7 @@
 //                  whole lines  open       │                  ▲            encode · send · classify
 //                               batches    │ full             │            ├─ retry: same bytes, later
 //                                          ▼                  │            ├─ split · partial · reject
-//                             Room: spill · whenFull        drain          └─ given back: front of the queue,
+//                             Room: spill · whenFull        drain          └─ given back: its place in the queue,
 //                                     ╎                       │               while the breaker is open
 //                                     └──► Spooler ──► Spool ─┘
 //
@@ -288,8 +288,8 @@ export class Pipeline implements AsyncDisposable {
 
   /** The oldest seal of which something is not settled, or Infinity. */
   private oldestSeal(): number {
-    const none = Number.POSITIVE_INFINITY;
-    return Math.min(this.queue.peek()?.seal ?? none, this.inFlight.oldestSeal, this.spooler?.writingSeal ?? none);
+    const { queue, inFlight, spooler } = this;
+    return Math.min(queue.oldestSeal, inFlight.oldestSeal, spooler?.oldestSeal ?? Number.POSITIVE_INFINITY);
   }
 
   private dropBatch(): boolean {
@@ -348,12 +348,12 @@ export class Pipeline implements AsyncDisposable {
     if (!this.spooler) return;
     this.dispatcher.stop();
     this.sealAll();
-    this.queue.unshift([...this.dispatcher.takeBackAll(), ...this.spooler.abandon()]);
+    this.queue.putBack([...this.dispatcher.takeBackAll(), ...this.spooler.abandon()]);
     this.spillQueue(budgetMs);
   }
 
   private spillQueue(budgetMs: number): void {
-    if (this.spooler) this.queue.unshift(this.spooler.lastWords(this.queue.takeAll(), budgetMs));
+    if (this.spooler) this.queue.putBack(this.spooler.lastWords(this.queue.takeAll(), budgetMs));
   }
 }
 

@@ -1,8 +1,9 @@
 // The queue: sealed batches in memory, first in, first out, counted in records and bytes.
 // In: sealed batches, and such that come back because their destination is not ready. Out: the next one to send.
-// Invariant: `records` and `bytes` are exactly what is in it. Its bound is kept by whoever lets records in.
+// Invariants: `records` and `bytes` are exactly what is in it; the oldest seal comes first, however late a batch came
+// back. Its bound is kept by whoever lets records in.
 
-import type { Entry } from './entry.js';
+import { awaitedSeal, type Entry } from './entry.js';
 import { LANES } from './lane.js';
 
 /** Memory FIFO of batches. */
@@ -16,14 +17,25 @@ export class Queue {
     return this.items.length - this.head;
   }
 
+  /** The oldest seal that a flush may wait for, or Infinity. */
+  get oldestSeal(): number {
+    let at = this.head;
+    // What came from the disk stands in front, and is little: such as was taken only in part.
+    while (at < this.items.length && awaitedSeal(this.items[at]!) === Number.POSITIVE_INFINITY) at++;
+    return this.items[at]?.seal ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Takes in what was sealed last. */
   push(entry: Entry): void {
     this.items.push(entry);
     this.count(entry, 1);
   }
 
-  /** Puts entries back in front, in their order: they were first in. */
-  unshift(entries: readonly Entry[]): void {
-    this.items.splice(0, this.head, ...entries);
+  /** Puts entries back in their places: behind what is older, before all others. */
+  putBack(entries: readonly Entry[]): void {
+    if (entries.length === 0) return;
+    // The sort is stable, and takes one pass over what is in order.
+    this.items = [...entries, ...this.items.slice(this.head)].sort((a, b) => a.seal - b.seal);
     this.head = 0;
     for (const entry of entries) this.count(entry, 1);
   }

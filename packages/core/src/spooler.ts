@@ -8,7 +8,7 @@
 // records are; nothing here waits for the disk while a writer waits for us, except for the last resort, `moveNow`.
 
 import type { Batch } from './batch.js';
-import type { Entry, Hold } from './entry.js';
+import { awaitedSeal, type Entry, FROM_DISK, type Hold } from './entry.js';
 import type { Lane } from './lane.js';
 import type { Tally } from './ledger.js';
 import type { Queue } from './queue.js';
@@ -45,8 +45,6 @@ export interface SpoolerPort {
 
 /** How long to wait before asking the spool again after it had nothing to give. */
 const EMPTY_RETRY_MS = 1000;
-/** What comes from the disk is never waited for by a flush. */
-const NO_SEAL = Number.MAX_SAFE_INTEGER;
 
 /** Moves batches between memory and disk. */
 export class Spooler {
@@ -83,9 +81,9 @@ export class Spooler {
     return { records: batch?.count ?? 0, bytes: batch?.bytes.length ?? 0 };
   }
 
-  /** The oldest seal that is still being written, for whoever waits for it. */
-  get writingSeal(): number {
-    return this.writing?.seal ?? NO_SEAL;
+  /** The seal that is being written and that a flush may wait for, or Infinity. */
+  get oldestSeal(): number {
+    return this.writing ? awaitedSeal(this.writing) : Number.POSITIVE_INFINITY;
   }
 
   // ── to disk ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -117,7 +115,7 @@ export class Spooler {
       this.writing = undefined;
       if (moved && !entry.sent) this.port.spent(entry.batch);
       if (!moved) {
-        this.port.queue.unshift([entry]);
+        this.port.queue.putBack([entry]);
         this.refusedUntil = this.runtime.monotonic() + EMPTY_RETRY_MS;
         return;
       }
@@ -166,7 +164,7 @@ export class Spooler {
       if (!entry.sent) this.port.spent(entry.batch);
       return true;
     }
-    this.port.queue.unshift([entry]);
+    this.port.queue.putBack([entry]);
     return false;
   }
 
@@ -254,7 +252,7 @@ export class Spooler {
     const costMs = (batch.bytes.length / this.options.drainBytesPerSecond) * 1000;
     this.drainFrom = Math.max(this.drainFrom, this.runtime.monotonic()) + costMs;
     const hold: Hold = { receipt, root: batch, open: 1, drained: true };
-    return { batch, hold, lane: receipt.lane, seal: NO_SEAL, at: this.runtime.monotonic() };
+    return { batch, hold, lane: receipt.lane, seal: FROM_DISK, at: this.runtime.monotonic() };
   }
 
   /** An entry was delivered but for `rest`. Returns what goes back to the queue. */

@@ -138,6 +138,24 @@ describe('with a spool', () => {
     },
   );
 
+  it('close waits for what is queued behind a part that came from the disk', async () => {
+    const { destination, logs } = setUp({
+      send: { maxInFlight: 1 },
+      retry: { attempts: 1 },
+      breaker: { failures: 1, cooldownMs: 20 },
+    });
+    destination.behave(() => down);
+    logs.write(lines(50));
+    await until(() => logs.stats().spooled.records === 50);
+    destination.behave(() => reply({ outcome: 'partial', retry: upTo(25), reject: [], reason: 'busy', afterMs: 500 }));
+    await until(() => logs.stats().queued.records === 25);
+    destination.behave(() => ack);
+    logs.write(lines(50, 50));
+    const report = await logs.close({ deadlineMs: 10_000 });
+    expect(report).toMatchObject({ settled: true, stats: { acked: { records: 100 }, spooled: { records: 0 } } });
+    balanced(logs);
+  });
+
   it('spills at the end of the process on the spot', async () => {
     const { destination, logs } = setUp({ batch: { lingerMs: 60_000 } });
     destination.behave(() => ({ kind: 'hang' }));
