@@ -141,7 +141,7 @@ export class Dispatcher {
   }
 
   private async deliver(queued: Entry): Promise<void> {
-    const { queue, spooler, breaker, inFlight, deliverer } = this.port;
+    const { queue, spooler, breaker, inFlight, deliverer, room } = this.port;
     const entry = { ...queued, sent: true };
     const parts = inFlight.add(entry);
     await deliverer.deliver(parts, this.stopping.signal);
@@ -153,14 +153,15 @@ export class Dispatcher {
     else this.port.settled();
     this.port.ended();
     this.fill();
+    // Not before: what comes back is out of memory for a moment only.
+    room.announce();
     spooler?.relieve();
   }
 
   /** Ends a delivery. Returns what goes back to the queue of it: what is not settled, but for what the disk has anyway. */
   private takeBack(entry: Entry): Entry[] {
-    const { inFlight, room, spooler } = this.port;
+    const { inFlight, spooler } = this.port;
     const parts = inFlight.takeOut(entry);
-    room.announce();
     return spooler?.delivered(entry, parts) ?? parts.map((batch) => ({ ...entry, batch }));
   }
 }

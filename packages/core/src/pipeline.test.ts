@@ -213,6 +213,27 @@ describe('pipeline', () => {
     expect(logs.stats().dropped.records).toBe(0);
   });
 
+  it("with 'block' lets nobody go on because of what only comes back", async () => {
+    const { runtime, destination, logs } = setUp({
+      queue: { maxBytes: '64kb', whenFull: 'block' },
+      batch: { maxBytes: 4096 },
+      retry: { attempts: 1 },
+    });
+    destination.behave(() => reply({ outcome: 'retry', reason: '503' }));
+    let written = 0;
+    while (logs.write(line(written, 1000))) written++;
+    let drained = false;
+    void logs.drained().then(() => {
+      drained = true;
+    });
+    await runtime.advance(60_000);
+    expect(destination.requests.length).toBeGreaterThan(3);
+    expect(drained).toBe(false);
+    destination.behave(() => ack);
+    await runtime.until(() => drained);
+    expect(logs.stats().acked.records).toBeGreaterThan(0);
+  });
+
   it('flush waits for what was written before it and not for what came after', async () => {
     const { runtime, destination, logs } = setUp({ batch: { lingerMs: 60_000 } });
     logs.write(lines(5));

@@ -350,6 +350,7 @@ export class Pipeline implements AsyncDisposable {
     this.sealAll();
     this.queue.putBack([...this.dispatcher.takeBackAll(), ...this.spooler.abandon()]);
     this.spillQueue(budgetMs);
+    this.room.announce();
   }
 
   private spillQueue(budgetMs: number): void {

@@ -69,7 +69,7 @@ export class Room {
     return this.awaited.promise;
   }
 
-  /** Something has left memory. */
+  /** Something has left memory, and everything else is in its place. */
   announce(): void {
     if (this.awaited && this.left > 0) this.release();
   }
