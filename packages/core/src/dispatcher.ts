@@ -135,7 +135,13 @@ export class Dispatcher {
     this.arriving = true;
     const entry = await spooler.drain();
     this.arriving = false;
-    if (entry) return this.deliver(entry);
+    const delivery = entry ? this.deliver(entry) : this.nothingCame();
+    // More room was kept than what came has taken.
+    this.port.room.announce();
+    return delivery;
+  }
+
+  private nothingCame(): void {
     this.port.breaker.released();
     this.fill();
   }

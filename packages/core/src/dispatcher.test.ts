@@ -1,0 +1,75 @@
+import { batchOf, simRuntime } from '@spillway/testing';
+import { describe, expect, it } from 'vitest';
+import { Breaker } from './breaker.js';
+import type { Deliverer } from './deliver.js';
+import { Dispatcher } from './dispatcher.js';
+import { type Entry, FROM_DISK } from './entry.js';
+import { InFlight } from './in-flight.js';
+import { Queue } from './queue.js';
+import { Room } from './room.js';
+import type { Spooler } from './spooler.js';
+
+const ARRIVAL_BYTES = 60;
+
+/** A dispatcher between a disk and a destination of which neither answers before a test does it for them. */
+function setUp() {
+  const runtime = simRuntime();
+  const [queue, inFlight] = [new Queue(), new InFlight()];
+  const disk = { answer: (_: Entry | undefined) => {}, readiness: 'ready' as 'ready' | 'empty' };
+  const spooler: Pick<Spooler, 'readiness' | 'drain' | 'waitMs' | 'relieve'> = {
+    get readiness() {
+      return disk.readiness;
+    },
+    drain: () =>
+      new Promise((resolve) => {
+        disk.answer = resolve;
+      }),
+    waitMs: () => Number.POSITIVE_INFINITY,
+    relieve: () => {},
+  };
+  const memoryBytes = () => queue.bytes + inFlight.bytes + dispatcher.arrivingBytes;
+  const room = new Room(
+    { maxBytes: 100, whenFull: 'block' },
+    { memoryBytes, moveToDisk: () => false, dropBatch: () => false },
+  );
+  const deliverer: Pick<Deliverer, 'deliver'> = { deliver: () => new Promise(() => {}) };
+  const dispatcher = new Dispatcher(
+    { maxInFlight: 2, oldestFirst: false, arrivalBytes: ARRIVAL_BYTES },
+    {
+      ...{ runtime, queue, inFlight, room },
+      spooler: spooler as Spooler,
+      deliverer: deliverer as Deliverer,
+      breaker: new Breaker({ failures: 5, cooldownMs: 1000, probeMs: 1000 }, runtime),
+      closing: () => false,
+      settled: () => {},
+      ended: () => {},
+    },
+  );
+  return { disk, queue, room, dispatcher };
+}
+
+const entry = (line: string, seal: number): Entry => ({ batch: batchOf([line]), seal, lane: 'normal', at: 0 });
+
+describe('dispatcher', () => {
+  it.each([
+    ['nothing', undefined],
+    ['little', entry('{"a":1}', FROM_DISK)],
+  ])(
+    'when %s comes from the disk, tells a writer that waits of the room that was kept for more',
+    async (_, arrival) => {
+      const { disk, queue, room, dispatcher } = setUp();
+      dispatcher.fill();
+      expect(dispatcher.arrivingBytes).toBe(ARRIVAL_BYTES);
+      queue.push(entry(`{"pad":"${'x'.repeat(40)}"}`, 1));
+      expect(room.holdsBack).toBe(true);
+      let drained = false;
+      void room.drained().then(() => {
+        drained = true;
+      });
+      disk.readiness = 'empty';
+      disk.answer(arrival);
+      await new Promise(setImmediate);
+      expect(drained).toBe(true);
+    },
+  );
+});
