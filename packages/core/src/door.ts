@@ -17,7 +17,7 @@ export interface DoorPort {
 /** Lets chunks in. */
 export class Door {
   /** A chunk is passing. */
-  busy = false;
+  private busy = false;
   closed = false;
   private readonly port: DoorPort;
 
@@ -45,14 +45,13 @@ export class Door {
     this.pass(lines);
   }
 
-  /** Takes what came without a newline as a last line. */
+  /** Takes what came without a newline as a last line; when the door is shut, too. */
   end(): void {
     this.pass(undefined);
   }
 
-  /** Takes the last line, and nothing afterwards. */
+  /** Takes no more chunks. */
   shut(): void {
-    this.end();
     this.closed = true;
   }
 

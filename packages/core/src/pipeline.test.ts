@@ -311,6 +311,41 @@ describe('pipeline', () => {
     expect((await closing).settled).toBe(true);
   });
 
+  it('close does not wait for a probe that hangs: the others are tried meanwhile', async () => {
+    const { runtime, destination, logs } = setUp({
+      batch: { maxRecords: 5 },
+      retry: { attempts: 1 },
+      breaker: { failures: 1, cooldownMs: 3_600_000 },
+    });
+    destination.behave(() => reply({ outcome: 'retry', reason: '503' }));
+    logs.write(lines(10));
+    await runtime.advance(10_000);
+    destination.behave((_, n) => (n > 2 ? ack : { kind: 'hang' }));
+    expect(logs.stats()).toMatchObject({ breaker: 'open', sends: { attempts: 1 } });
+    const closing = logs.close({ deadlineMs: 5000 });
+    await runtime.advance(250);
+    expect(logs.stats().acked.records).toBe(5);
+    await runtime.advance(5000);
+    await closing;
+  });
+
+  it('is closed once also by a listener that closes it in the middle of that', async () => {
+    const { runtime, destination, logs } = setUp();
+    const reports: unknown[] = [];
+    const listen = () => void logs.close().then((report) => reports.push(report));
+    subscribe('spillway:batchSealed', listen);
+    try {
+      logs.write(lines(5));
+      listen();
+      await runtime.advance(1000);
+    } finally {
+      unsubscribe('spillway:batchSealed', listen);
+    }
+    expect(reports).toHaveLength(2);
+    expect(reports[0]).toBe(reports[1]);
+    expect(destination.closed).toBe(1);
+  });
+
   it('does nothing to the destination before there is something to send', async () => {
     const { destination, logs } = setUp();
     await logs.close();

@@ -306,11 +306,12 @@ export class Pipeline implements AsyncDisposable {
   // ── the end ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   private async shutDown(deadlineMs: number): Promise<FlushReport> {
-    const { door, breaker, queue, spooler, dispatcher, losses } = this;
-    // Closed from inside a write: what that one brings is still taken.
-    if (door.busy) await undefined;
-    door.shut();
-    this.intake.seal();
+    const { breaker, queue, spooler, dispatcher, losses } = this;
+    this.door.shut();
+    // All know that it is the end before anything is done about it; closed from inside a write, what that one brings is
+    // still taken.
+    await undefined;
+    this.sealAll();
     if (!spooler) breaker.hurry();
     this.rest();
     dispatcher.fill();

@@ -156,6 +156,29 @@ describe('with a spool', () => {
     balanced(logs);
   });
 
+  it('close fetches nothing more from the disk', async () => {
+    const { destination, logs } = setUp({ spool: { drainBytesPerSecond: 10_000 } });
+    destination.behave(() => down);
+    await spooled(logs, 150);
+    destination.behave(() => ack);
+    await until(() => logs.stats().acked.records === 50);
+    // The rate would allow the next batch by now, only that nobody has looked yet.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
+    destination.behave(({ count }) => ({ kind: 'reply', verdict: { outcome: 'ack' }, afterMs: count === 1 ? 300 : 0 }));
+    logs.write(lines(1, 150));
+    const { stats } = await logs.close();
+    expect(stats).toMatchObject({ acked: { records: 51 }, spooled: { records: 100 } });
+  });
+
+  it('close does not wait as long as the destination has asked for', async () => {
+    const { destination, logs } = setUp({ send: { maxInFlight: 1 }, retry: { attempts: 1 }, breaker: { failures: 9 } });
+    destination.behave((_, n) => (n > 1 ? ack : reply({ outcome: 'retry', reason: '429', afterMs: 20_000 })));
+    logs.write(lines(50));
+    await until(() => destination.requests.length === 1 && logs.stats().queued.records === 50);
+    const { settled, stats } = await logs.close({ deadlineMs: 10_000 });
+    expect({ settled, acked: stats.acked.records }).toEqual({ settled: true, acked: 50 });
+  });
+
   it('spills at the end of the process on the spot', async () => {
     const { destination, logs } = setUp({ batch: { lingerMs: 60_000 } });
     destination.behave(() => ({ kind: 'hang' }));
