@@ -22,11 +22,11 @@ function setUp() {
 }
 
 describe('door', () => {
-  it('tells of a chunk of a writer that is through, and not of lines of our own', () => {
+  it('tells of every chunk that is through, lines of our own too', () => {
     const { door, events } = setUp();
     expect(door.write('a\nb')).toBe(true);
     door.add('c\n');
-    expect(events).toEqual(['a\n', 'taken', 'bc\n']);
+    expect(events).toEqual(['a\n', 'taken', 'bc\n', 'taken']);
   });
 
   it('lets in what comes in the middle of a chunk when that is through, as it was', async () => {

@@ -8,7 +8,7 @@ import type { LineFeed } from './lines/line-feed.js';
 /** What is behind the door. */
 export interface DoorPort {
   readonly feed: LineFeed;
-  /** A writer's chunk is through. */
+  /** A chunk is through. */
   taken(): void;
   /** A chunk came when the door was shut. */
   late(chunk: string | Uint8Array): void;
@@ -43,6 +43,7 @@ export class Door {
   /** Takes lines of our own. */
   add(lines: string): void {
     this.pass(lines);
+    this.port.taken();
   }
 
   /** Takes what came without a newline as a last line; when the door is shut, too. */
