@@ -27,7 +27,7 @@ function setUp() {
     waitMs: () => Number.POSITIVE_INFINITY,
     relieve: () => {},
   };
-  const memoryBytes = () => queue.bytes + inFlight.bytes + dispatcher.arrivingBytes;
+  const memoryBytes = (): number => queue.bytes + inFlight.bytes + dispatcher.arrivingBytes;
   const room = new Room(
     { maxBytes: 100, whenFull: 'block' },
     { memoryBytes, moveToDisk: () => false, dropBatch: () => false },

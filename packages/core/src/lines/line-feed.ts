@@ -34,6 +34,12 @@ export class LineFeed {
     else this.bytes(chunk);
   }
 
+  /** Takes whole lines in between: what was brought of a line so far waits for its rest. */
+  insert(lines: string): void {
+    const bytes = Buffer.from(lines);
+    this.sink.lines(bytes, bytes.length, true);
+  }
+
   /** Takes what is left without a newline as a last line. */
   end(): void {
     if (this.held > 0 || this.skipped > 0) this.text('\n');
