@@ -267,6 +267,37 @@ describe('pipeline', () => {
     expect(numbers(destination.stored)[0]).toBe(0);
   });
 
+  it('flush hears at once that what it waited for was dropped', async () => {
+    const { runtime, destination, logs } = setUp({
+      queue: { maxBytes: '64kb' },
+      retry: { attempts: 1 },
+      breaker: { failures: 1, cooldownMs: 3_600_000 },
+    });
+    destination.behave(() => reply({ outcome: 'retry', reason: '503' }));
+    logs.write(line(0));
+    const flushed = logs.flush({ timeoutMs: 60_000 });
+    await runtime.advance(100);
+    logs.write(lines(100, 1, 1000));
+    await runtime.advance(100);
+    const late = Promise.resolve('late');
+    expect(await Promise.race([flushed, late])).toMatchObject({ settled: true });
+  });
+
+  it('flush knows of the batch of which its caller has just heard that it was sealed', async () => {
+    const { runtime, destination, logs } = setUp({ batch: { maxRecords: 1 } });
+    destination.behave(() => ({ kind: 'hang' }));
+    const flushes: Promise<{ settled: boolean }>[] = [];
+    const listen = () => flushes.push(logs.flush({ timeoutMs: 1000 }));
+    subscribe('spillway:batchSealed', listen);
+    try {
+      logs.write(lines(2));
+    } finally {
+      unsubscribe('spillway:batchSealed', listen);
+    }
+    await runtime.advance(1000);
+    expect((await Promise.all(flushes)).map(({ settled }) => settled)).toEqual([false]);
+  });
+
   it('flush gives up at its deadline and loses nothing by it', async () => {
     const { runtime, destination, logs } = setUp();
     destination.behave(() => ({ kind: 'hang' }));

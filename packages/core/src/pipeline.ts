@@ -97,7 +97,7 @@ export class Pipeline implements AsyncDisposable {
     this.waiters = new Waiters(runtime, () => this.oldestSeal());
     this.room = new Room(settings.queue, {
       memoryBytes: () => this.memoryBytes(),
-      moveToDisk: () => this.spooler?.moveNow() ?? false,
+      moveToDisk: () => this.moveToDisk(),
       dropBatch: () => this.dropBatch(),
     });
     const reading = { ...intakeOptions(settings, transport), writer, buffers: this.buffers };
@@ -207,9 +207,10 @@ export class Pipeline implements AsyncDisposable {
   private enqueue(batch: Batch, lane: Lane): void {
     if (this.intake.records === 0) this.linger.cancel();
     this.mirror.take(batch, this.breaker.state !== 'closed');
-    this.emitter.emit('batchSealed', () => ({ batch: batch.id, records: batch.count, bytes: batch.bytes.length }));
     const hold = this.spooler?.hold(batch, lane);
     this.queue.push({ batch, lane, seal: ++this.seals, at: this.runtime.monotonic(), hold });
+    // Not before: whoever hears of it may ask for a flush.
+    this.emitter.emit('batchSealed', () => ({ batch: batch.id, records: batch.count, bytes: batch.bytes.length }));
     this.dispatcher.fill();
     this.spooler?.relieve();
   }
@@ -292,10 +293,18 @@ export class Pipeline implements AsyncDisposable {
     return Math.min(queue.oldestSeal, inFlight.oldestSeal, spooler?.oldestSeal ?? Number.POSITIVE_INFINITY);
   }
 
+  private moveToDisk(): boolean {
+    const moved = this.spooler?.moveNow() ?? false;
+    if (moved) this.waiters.wake();
+    return moved;
+  }
+
   private dropBatch(): boolean {
     const dropped = this.queue.evict();
-    if (dropped) this.losses.drop('queueFull', dropped.batch.count, dropped.batch.bytes.length);
-    return dropped !== undefined;
+    if (!dropped) return false;
+    this.losses.drop('queueFull', dropped.batch.count, dropped.batch.bytes.length);
+    this.waiters.wake();
+    return true;
   }
 
   private sealAll(): void {
@@ -352,6 +361,7 @@ export class Pipeline implements AsyncDisposable {
     this.queue.putBack([...this.dispatcher.takeBackAll(), ...this.spooler.abandon()]);
     this.spillQueue(budgetMs);
     this.room.announce();
+    this.waiters.wake();
   }
 
   private spillQueue(budgetMs: number): void {
