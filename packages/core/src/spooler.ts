@@ -112,6 +112,8 @@ export class Spooler {
       if (!entry) return;
       this.writing = entry;
       const moved = await this.move(entry);
+      // Not ours any more: it went to disk with the last words.
+      if (this.writing !== entry) return;
       this.writing = undefined;
       if (moved && !entry.sent) this.port.spent(entry.batch);
       if (!moved) {
@@ -150,7 +152,13 @@ export class Spooler {
       this.letGo(hold);
       return true;
     }
-    if (!(await this.spool.append(batch, lane))) return false;
+    const receipt = await this.spool.append(batch, lane);
+    if (!receipt) return false;
+    if (this.writing !== entry) {
+      // The last words have it: once on the disk is enough.
+      this.spool.ack(receipt);
+      return true;
+    }
     this.count(batch, 1);
     this.settle(hold);
     return true;

@@ -7,6 +7,7 @@ import { ack, type Behaviour, scriptedDestination } from '@spillway/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { PipelineInput } from './options/pipeline-options.js';
 import { type Pipeline, pipeline } from './pipeline.js';
+import type { Spooler } from './spooler.js';
 import { imbalance } from './stats.js';
 import type { Verdict } from './transport.js';
 
@@ -263,6 +264,18 @@ describe('with a spool', () => {
       expect(destination.stored.length).toBe(100 - rejected.records);
       expect(new Set(numbers(destination.stored)).size).toBe(100 - rejected.records);
     });
+  });
+
+  it('writes once what was being written when the last words came', async () => {
+    const { destination, logs } = setUp();
+    destination.behave(() => down);
+    logs.write(lines(500));
+    const { spooler } = logs as unknown as { spooler: Spooler };
+    while (spooler.held.records === 0) await new Promise(setImmediate);
+    logs.spillSync();
+    await logs.close();
+    const { spooled, spool } = balanced(logs);
+    expect([spooled.records, spool!.waiting.records]).toEqual([500, 500]);
   });
 
   it('books no verdict on what went to disk with the last words', async () => {
