@@ -518,15 +518,18 @@ describe('simulation', () => {
     const write = async () => {
       if (writing) return;
       writing = true;
-      for (let count = chunks.shift(); count !== undefined; count = chunks.shift()) {
-        const chunk = lines(count, written, Math.floor(random() * 400));
-        if (whenFull === 'block') expect(inMemory(logs.stats())).toBeLessThan(maxBytes);
-        const goOn = logs.write(chunk);
-        written += count;
-        expect(inMemory(logs.stats())).toBeLessThanOrEqual(maxBytes + (whenFull === 'block' ? chunk.length : 0));
-        if (!goOn) await logs.drained();
+      try {
+        for (let count = chunks.shift(); count !== undefined; count = chunks.shift()) {
+          const chunk = lines(count, written, Math.floor(random() * 400));
+          if (whenFull === 'block') expect(inMemory(logs.stats())).toBeLessThan(maxBytes);
+          const goOn = logs.write(chunk);
+          written += count;
+          expect(inMemory(logs.stats())).toBeLessThanOrEqual(maxBytes + (whenFull === 'block' ? chunk.length : 0));
+          if (!goOn) await logs.drained();
+        }
+      } finally {
+        writing = false;
       }
-      writing = false;
     };
 
     // What was accepted before a flush that has settled is not in memory, and is never sent again.
