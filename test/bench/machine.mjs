@@ -2,9 +2,13 @@
 
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 
-/** The machine, its load before the run, and the versions. */
-export function machine() {
+/** How long the machine is looked at. */
+const lookMs = 1000;
+
+/** The machine, how many of its processors are busy before the run, and the versions. */
+export async function machine() {
   const cpus = os.cpus();
   return {
     node: process.version,
@@ -12,9 +16,27 @@ export function machine() {
     cpu: cpus[0]?.model.trim(),
     cpus: cpus.length,
     memoryGb: Math.round(os.totalmem() / 2 ** 30),
-    load: Number(os.loadavg()[0].toFixed(2)),
+    load: await load(),
     date: new Date().toISOString().slice(0, 10),
     pino: versionOf('pino'),
+  };
+}
+
+// Not the load average: that is still full of the run before.
+async function load() {
+  const before = times();
+  await sleep(lookMs);
+  const after = times();
+  const busy = (after.all - before.all - (after.idle - before.idle)) / (after.all - before.all);
+  return Number((busy * os.cpus().length).toFixed(2));
+}
+
+function times() {
+  const all = os.cpus().map(({ times }) => times);
+  const sum = (of) => all.reduce((total, times) => total + of(times), 0);
+  return {
+    all: sum(({ user, nice, sys, idle, irq }) => user + nice + sys + idle + irq),
+    idle: sum(({ idle }) => idle),
   };
 }
 

@@ -35,7 +35,7 @@ if (plan.some(({ who }) => who.some(({ group }) => group === 'peer'))) await ins
 
 const target = await receiver();
 const progress = new Progress(plan.reduce((sum, { scenario, who }) => sum + scenario.rounds * who.length, 0));
-const where = machine();
+const where = await machine();
 const results = {};
 try {
   for (const { scenario, who } of plan) results[scenario.name] = await run(scenario, who);

@@ -77,7 +77,7 @@ const columns = { rates: rateColumns, sizes: sizeColumns, memory: memoryColumns 
 const rounds = Number(args.rounds);
 const roundsOf = (part) => (part === 'memory' ? 1 : rounds);
 const progress = new Progress(args.part.reduce((sum, part) => sum + plan[part].length * roundsOf(part), 0));
-const where = machine();
+const where = await machine();
 const target = await receiver();
 const results = {};
 try {

@@ -29,7 +29,7 @@ const minutes = Number(args.minutes);
 const perSecond = Number(args['per-second']);
 const records = Math.round(minutes * 60 * perSecond);
 const scenario = scenarioOf('steady', { records, perSecond, limitMs: minutes * 60_000 + 240_000 });
-const where = machine();
+const where = await machine();
 const began = Date.now();
 const speaking = setInterval(() => {
   process.stderr.write(`${((Date.now() - began) / 60_000).toFixed(1)} of ${minutes} minutes\n`);

@@ -26,7 +26,7 @@ if (missing.length > 0) throw new Error(`encoding/modes.mjs has nothing for ${mi
 const unknown = args.only.filter((name) => !registry[name]);
 if (unknown.length > 0) throw new Error(`there is no transport '${unknown.join("', '")}'`);
 
-const about = machine();
+const about = await machine();
 const roundMs = Number(args['round-ms']);
 const rows = [{ transport: '`JSON.parse` of each line', mode: '', ...measured({}) }];
 for (const name of args.only.length > 0 ? args.only : Object.keys(registry)) {

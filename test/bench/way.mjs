@@ -28,7 +28,7 @@ const rounds = Number(args.rounds);
 const perSecond = args['per-second'] === undefined ? undefined : Number(args['per-second']);
 const scenario = scenarioOf('burst', { records: Number(args.records), perSecond });
 const who = [...direct.map((name) => contenderOf(`spillway ${name}`)), ...beside];
-const where = machine();
+const where = await machine();
 const target = await receiver();
 const progress = new Progress(rounds * who.length);
 const runs = Object.fromEntries(who.map(({ name }) => [name, []]));
