@@ -100,19 +100,13 @@ function judge(words: Words, { found, corrupt, lost }: Remains, kills: number): 
   const missing = [...words.promised].filter((id) => !words.acked.has(id) && !found.has(id));
   expect(missing.slice(0, 10)).toEqual([]);
   expect(corrupt.slice(0, 3)).toEqual([]);
-  // The kernel looks for deadly signals between two pages of a write: a death may tear a frame that nobody was promised yet,
-  // and what its header says counts as lost. That is rare, and a batch at a time.
-  expect(lost).toBeLessThan(kills);
-  // Twice at once only what a death caught between the copy of a batch and the marks on the pieces that it replaces.
-  const twice = [...found].filter(([, times]) => times > 1).map(([id]) => id);
-  expect(twice.length, twice.slice(0, 10).join()).toBeLessThan(kills);
-  expect([...found.values()].every((times) => times <= 2)).toBe(true);
-  // What was acked, only as far as the acks that a death left in memory.
+  expect(lost).toBe(0);
+  // Twice at once never; what was acked, only as far as the acks that a death left in memory.
+  expect([...found].filter(([, times]) => times > 1).slice(0, 10)).toEqual([]);
   const again = [...found.keys()].filter((id) => words.acked.has(id)).length;
   expect(again).toBeLessThan(kills * 100);
   expect(words.promised.size).toBeGreaterThan(kills * 10);
-  const odds = `${again} of them acked before, ${twice.length} twice, ${lost} torn`;
-  console.log(`${kills} deaths, ${words.promised.size} promised, ${found.size} left, ${odds}`);
+  console.log(`${kills} deaths, ${words.promised.size} promised, ${found.size} left, ${again} of them acked before`);
 }
 
 it.each(['spill', 'journal'])(`%s: ${ROUNDS} processes are killed and nothing is lost (seed ${SEED})`, async (mode) => {
