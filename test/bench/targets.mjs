@@ -51,7 +51,13 @@ function ofBurst(scenario) {
     against('CPU, worker, OTLP, to the OpenTelemetry SDK', 'spillway worker otlp', 'OpenTelemetry SDK', 1),
     against('CPU, worker, HTTP, to LogLayer', worker, 'LogLayer', 1),
     { title: 'CPU, own thread, HTTP, to the floor', value: row(ownThread).cpuRatio, limit: 0.95, unit: '×' },
-    // Of the whole main thread: both hand over in turns of their own, behind the calls.
+    {
+      title: 'mean time of a log call, own thread, to the floor',
+      value: row(ownThread).meanCallUs / row(floor).meanCallUs,
+      limit: 0.85,
+      unit: '×',
+    },
+    // And of the whole main thread: both hand over in turns of their own, behind the calls.
     {
       title: "main thread's CPU a record, own thread, to the floor",
       value: row(ownThread).mainRatio,
