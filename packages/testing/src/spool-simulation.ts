@@ -301,7 +301,8 @@ class Simulation {
     this.trace(`${life.process.name} replace ${batch.id} by ${remaining.id} ${receipt ? 'ok' : 'refused'}`);
     if (!life.process.alive) return;
     if (!receipt) {
-      for (const known of this.knownOf(batch)) Object.assign(known, { moving: false, settled: false });
+      // A disk that turned bad may keep the new frame all the same.
+      for (const known of this.knownOf(batch)) Object.assign(known, { moving: this.faulty, settled: false });
       life.held.push(held);
       return;
     }
@@ -509,11 +510,13 @@ class Simulation {
   }
 
   async drain(life: Life): Promise<void> {
+    // All at once or one by one: what is there twice must not hide behind having been settled in between.
+    const together = this.machine.chance(0.5);
     for (let i = 0; ; i++) {
       if (i > 10_000) this.fail('draining does not end');
       const more = await this.machine.finish(this.next(life));
+      if (!together || !more) for (const held of life.held.splice(0)) this.settle(life, held, 'ack');
       if (!more) return;
-      for (const held of life.held.splice(0)) this.settle(life, held, 'ack');
     }
   }
 

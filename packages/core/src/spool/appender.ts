@@ -7,7 +7,7 @@ import type { Lane } from '../lane.js';
 import { codecs, supports } from './compression.js';
 import type { Core } from './core.js';
 import { SegmentCipher } from './encryption.js';
-import { attempt, call, codeOf, type Steps } from './file-system.js';
+import { call, codeOf, type Steps } from './file-system.js';
 import { frameSize, frameTypes } from './frame.js';
 import { isFull } from './health.js';
 import { footerBytes } from './marker.js';
@@ -16,7 +16,7 @@ import type { Quota } from './quota.js';
 import type { Receipt, Segment, Unit } from './segment.js';
 import { type SegmentKind, segmentHeaderBytes } from './segment-header.js';
 import { add } from './tally.js';
-import type { Written } from './writer.js';
+import { cutBack, type Written } from './writer.js';
 
 interface Request {
   readonly batch: Batch;
@@ -168,8 +168,8 @@ export class Appender {
       segment.durableUpTo = Math.max(segment.durableUpTo, end);
     } catch (error) {
       this.#abandon(segment, codeOf(error));
-      yield* attempt('truncate', segment.fd!, offset);
       segment.size = offset;
+      yield* cutBack(segment);
       throw error;
     }
   }

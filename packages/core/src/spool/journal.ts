@@ -6,21 +6,26 @@
 import type { Batch } from '../batch.js';
 import type { Lane } from '../lane.js';
 import type { Core } from './core.js';
-import { attempt, call, codeOf, type Steps } from './file-system.js';
+import { call, codeOf, type Steps } from './file-system.js';
 import { frameTypes } from './frame.js';
 import { fits, prepareNow } from './prepare.js';
 import type { Quota } from './quota.js';
 import { type Receipt, standing, Unit } from './segment.js';
 import type { Shelf } from './shelf.js';
 import { add, copyOf } from './tally.js';
-import type { SegmentWriter, Written } from './writer.js';
+import { cutBack, type SegmentWriter, type Written } from './writer.js';
+
+interface Piece {
+  readonly unit: Unit;
+  readonly writer: string;
+}
 
 export class Journal {
   readonly #core: Core;
   readonly #quota: Quota;
   readonly #shelf: Shelf;
   /** Pieces that belong to no batch yet, oldest first. */
-  readonly #pieces: Record<Lane, Unit[]> = { high: [], normal: [], low: [] };
+  readonly #pieces: Record<Lane, Piece[]> = { high: [], normal: [], low: [] };
   readonly #writerIds: Record<Lane, string | undefined> = { high: undefined, normal: undefined, low: undefined };
 
   constructor(core: Core, quota: Quota, shelf: Shelf) {
@@ -66,7 +71,7 @@ export class Journal {
     this.#writerIds[lane] = batch.writer;
     writer.patient = this.#pieces[lane].length > 0;
     const unit = this.#frame(writer, batch, frameTypes.piece);
-    this.#pieces[lane].push(unit);
+    this.#pieces[lane].push({ unit, writer: batch.writer });
     return unit;
   }
 
@@ -86,8 +91,8 @@ export class Journal {
       segment.durableUpTo = segment.size;
     } catch (error) {
       writer.abandon(codeOf(error));
-      yield* attempt('truncate', segment.fd!, offset);
       segment.size = offset;
+      yield* cutBack(segment);
       throw error;
     }
   }
@@ -128,7 +133,7 @@ export class Journal {
 
   /** Journals the last records of a batch where the batch was closed before they were. */
   #complete(batch: Batch, lane: Lane): void {
-    const last = this.#pieces[lane].at(-1)?.parts[0]?.header.lastSequence ?? -1;
+    const last = this.#of(batch, lane).at(-1)?.parts[0]?.header.lastSequence ?? -1;
     if (last < batch.firstSequence || last >= batch.sequence(batch.count - 1)) return;
     let from = batch.count;
     while (from > 0 && batch.sequence(from - 1) > last) from--;
@@ -164,17 +169,24 @@ export class Journal {
       this.#shelf.touch(piece.segment);
     }
     unit.segment.forgetSettled();
-    this.#pieces[lane] = this.#pieces[lane].filter((piece) => standing(piece).state === 'held');
+    this.#pieces[lane] = this.#pieces[lane].filter((piece) => standing(piece.unit).state === 'held');
   }
 
   /** The unsealed pieces of a batch. */
   #within(batch: Batch, lane: Lane): Unit[] {
     const first = batch.firstSequence;
     const last = batch.sequence(batch.count - 1);
-    return this.#pieces[lane].map(standing).filter(({ state, parts }) => {
-      const { firstSequence, lastSequence } = parts[0]!.header;
-      return state === 'held' && firstSequence >= first && lastSequence <= last;
-    });
+    return this.#of(batch, lane)
+      .map(standing)
+      .filter(({ state, parts }) => {
+        const { firstSequence, lastSequence } = parts[0]!.header;
+        return state === 'held' && firstSequence >= first && lastSequence <= last;
+      });
+  }
+
+  /** The unsealed pieces of a batch's writer. */
+  #of({ writer }: Batch, lane: Lane): Unit[] {
+    return this.#pieces[lane].filter((piece) => piece.writer === writer).map(({ unit }) => unit);
   }
 
   /** Makes a batch of a piece that nobody sealed, before it is handed to the drain. */
@@ -182,7 +194,8 @@ export class Journal {
     if (!(receipt instanceof Unit) || receipt.state !== 'held' || receipt.movedTo) return undefined;
     const { lane } = receipt;
     const writer = this.#core.writer(lane, 'journal');
-    if (!this.#pieces[lane].includes(receipt) || writer.segment !== receipt.segment) return undefined;
+    const known = this.#pieces[lane].some(({ unit }) => unit === receipt);
+    if (!known || writer.segment !== receipt.segment) return undefined;
     const sealed = this.#once(() => this.#bind(writer, [receipt]));
     if (sealed) this.#handOver([receipt], sealed, lane);
     return sealed;

@@ -123,6 +123,8 @@ export class Segment implements SegmentInfo {
   held = 0;
   /** Settled in memory, not yet so on the disk. */
   readonly unsettled = new Map<number, Settled>();
+  /** The disk would not cut off what lies behind `size`: frames there were refused to their owners and are not to be read. */
+  uncut = false;
   /** Units off the books for whose records others stand, which are not safe yet: until they are, the file is needed. */
   readonly originals = new Set<Unit>();
   /** Off the books, its file deleted. */
@@ -143,6 +145,11 @@ export class Segment implements SegmentInfo {
   /** Nothing in it waits any more. */
   get finished(): boolean {
     return this.waiting.records === 0 && this.held === 0 && !this.active && !this.locked && this.originals.size === 0;
+  }
+
+  /** Something about it is not yet so on the disk. */
+  get unwritten(): boolean {
+    return this.unsettled.size > 0 || this.uncut;
   }
 
   /** Bytes that a power loss would take from us, at most: not synced yet, and of records that still wait. */

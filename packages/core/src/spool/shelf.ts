@@ -3,10 +3,12 @@
 import type { Core } from './core.js';
 import { attempt, type BadBlocks, call, codeOf, type Steps, writeFully } from './file-system.js';
 import { ackSlotOffset, markOf } from './frame.js';
+import { rewrittenPieces } from './rewritten.js';
 import type { Segment } from './segment.js';
 import { add, copyOf, isNothing, type Tally, tally } from './tally.js';
 import { unitsOf } from './units.js';
-import { walk } from './walk.js';
+import { type FoundFrame, walk } from './walk.js';
+import { cutBack } from './writer.js';
 
 /** Bytes that could not be read this often, over some time, are given up. */
 const maxFailures = 4;
@@ -63,7 +65,7 @@ export class Shelf {
       if (found.foreign) return this.lock(segment, 'format');
       const cipher = yield* this.#core.keys.cipher(segment.header);
       if (cipher === 'missing') return this.lock(segment, 'key');
-      segment.units = unitsOf(segment, found.frames);
+      segment.units = unitsOf(segment, yield* this.#withoutRewritten(segment, found.frames));
       if (found.corruptBytes > 0) segment.damaged = true;
       this.#settleBooks(segment, found.lost, found.corruptBytes + found.tornBytes);
       return true;
@@ -76,6 +78,23 @@ export class Shelf {
       segment.units = [];
       return true;
     }
+  }
+
+  /** Settles the pieces for which a whole batch stands, see rewritten.ts. Once: the slots say so from then on. */
+  *#withoutRewritten(segment: Segment, frames: readonly FoundFrame[]): Steps<readonly FoundFrame[]> {
+    if (!segment.recovered || segment.walked) return frames;
+    const rewritten = yield* rewrittenPieces(this.#core, (each) => this.open(each), segment, frames);
+    if (rewritten.size === 0) return frames;
+    const suppressed = tally();
+    for (const { offset, header } of rewritten) {
+      segment.unsettled.set(offset, 'acked');
+      add(suppressed, { records: header.recordCount, bytes: header.lineBytes });
+    }
+    add(this.#core.counters.recovered, suppressed);
+    add(this.#core.counters.duplicatesSuppressed, suppressed);
+    this.#core.emit({ type: 'duplicatesSuppressed', ...suppressed });
+    this.touch(segment);
+    return frames.map((frame) => (rewritten.has(frame) ? { ...frame, mark: 'acked' as const } : frame));
   }
 
   /** Leaves a segment alone that cannot be read here. */
@@ -137,11 +156,12 @@ export class Shelf {
     }
   }
 
-  /** Writes the slots of one segment. */
+  /** Writes the slots of one segment, and cuts off what should not be there. */
   *writeSlots(segment: Segment): Steps<void> {
-    if (segment.unsettled.size === 0) return;
+    if (!segment.unwritten) return;
     try {
       const fd = yield* this.open(segment);
+      if (segment.uncut) yield* cutBack(segment);
       for (const [offset, settled] of [...segment.unsettled]) {
         yield* writeFully(fd, [markOf(settled)], offset + ackSlotOffset);
         segment.unsettled.delete(offset);
@@ -206,9 +226,9 @@ export class Shelf {
   *tidy(): Steps<void> {
     for (const segment of [...this.#core.catalog.all()]) {
       if (segment.finished) yield* this.discard(segment);
-      else if (segment.unsettled.size > 0) yield* this.writeSlots(segment);
+      else yield* this.writeSlots(segment);
       const idle = !segment.active && segment.held === 0 && !this.#core.dirty.has(segment);
-      if (!idle || segment.unsettled.size > 0 || segment.originals.size > 0) continue;
+      if (!idle || segment.unwritten || segment.originals.size > 0) continue;
       segment.units = undefined;
       if (segment.fd !== undefined) {
         const { fd } = segment;

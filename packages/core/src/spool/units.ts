@@ -12,8 +12,7 @@ const groupRecords = 5000;
 
 /** All units of a segment, in the order of their first records; settled ones included. */
 export function unitsOf(segment: Segment, frames: readonly FoundFrame[]): Unit[] {
-  const unsealed = new Map<number, FoundFrame>();
-  for (const frame of frames) if (frame.header.type === frameTypes.piece) unsealed.set(frame.header.frameIndex, frame);
+  const unsealed = piecesOf(frames);
   const units: Unit[] = [];
   for (const frame of frames) {
     if (frame.header.type === frameTypes.batch) {
@@ -26,6 +25,19 @@ export function unitsOf(segment: Segment, frames: readonly FoundFrame[]): Unit[]
   }
   units.push(...groups(segment, unsealed.values()));
   return units.sort((a, b) => a.parts[0]!.offset - b.parts[0]!.offset);
+}
+
+/** The pieces that no seal binds, settled ones included. */
+export function loosePieces(frames: readonly FoundFrame[]): FoundFrame[] {
+  const pieces = piecesOf(frames);
+  for (const frame of frames) for (const index of frame.pieces ?? []) pieces.delete(index);
+  return [...pieces.values()];
+}
+
+/** All pieces by the index of their frame. */
+function piecesOf(frames: readonly FoundFrame[]): Map<number, FoundFrame> {
+  const pieces = frames.filter(({ header }) => header.type === frameTypes.piece);
+  return new Map(pieces.map((frame) => [frame.header.frameIndex, frame]));
 }
 
 function unit(segment: Segment, frames: readonly FoundFrame[], settledBy: readonly FoundFrame[]): Unit {

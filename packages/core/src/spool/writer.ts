@@ -61,6 +61,11 @@ interface Open {
 const noKey = { id: Buffer.alloc(16), salt: Buffer.alloc(32) };
 const zeros = Buffer.alloc(8);
 
+/** Cuts a file back to what counts; where the disk refuses, whoever writes its slots tries again. */
+export function* cutBack(segment: Segment): Steps<void> {
+  segment.uncut = !(yield* attempt('truncate', segment.fd!, segment.size));
+}
+
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 export class SegmentWriter {
@@ -199,7 +204,7 @@ export class SegmentWriter {
   *#abandon(error: unknown): Steps<void> {
     const open = this.#open;
     if (!open) return;
-    yield* attempt('truncate', open.fd, open.segment.size);
+    yield* cutBack(open.segment);
     this.#leave(open, (error as { code?: string }).code ?? 'UNKNOWN');
   }
 

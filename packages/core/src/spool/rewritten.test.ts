@@ -1,0 +1,115 @@
+// A process that dies while it writes a batch of the journal again as a whole, at every call that this takes.
+
+import { batchOf, SimMachine } from '@spillway/testing';
+import { expect, it } from 'vitest';
+import type { Batch } from '../batch.js';
+import { createSpool } from './spool.js';
+
+function start(disk: SimMachine, name: string, options: object = {}) {
+  const process = disk.spawn(name);
+  const spool = createSpool(
+    { directory: '/data/s', minFreeBytes: 0, compression: 'none', ...options },
+    {
+      runtime: process.runtime,
+      fs: process.fs,
+      destination: 'd',
+      env: {},
+      identity: { pid: 1, hostname: 'h', bootId: 'b' },
+      tuning: { segmentBytes: 600, offload: false },
+    },
+  );
+  return { process, spool };
+}
+
+const lines = (first: number, count: number) =>
+  Array.from({ length: count }, (_, i) => `{"n":${first + i},"pad":"${'x'.repeat(40)}"}`);
+
+/** Records 0 to 23, as pieces of three and as the whole batch. */
+const piecesOf = (writer: string) =>
+  [0, 3, 6, 9, 12, 15, 18, 21].map((firstSequence) => batchOf(lines(firstSequence, 3), { writer, firstSequence }));
+const wholeOf = (writer: string) => batchOf(lines(0, 24), { writer, firstSequence: 0 });
+const all = Array.from({ length: 24 }, (_, n) => n);
+
+/** Takes over what is left and takes it out, without settling it: what each batch holds. */
+async function left(disk: SimMachine, options: object = {}) {
+  const { spool } = start(disk, 'adopter', options);
+  await disk.finish(spool.scan());
+  await disk.advance(20_000);
+  await disk.finish(spool.scan());
+  const batches: Batch[] = [];
+  for (let next = await disk.finish(spool.next()); next; next = await disk.finish(spool.next()))
+    batches.push(next.batch);
+  return {
+    spool,
+    batches,
+    records: batches.flatMap(({ count, ...b }) => Array.from({ length: count }, (_, i) => b.firstSequence + i)),
+  };
+}
+
+/** Journals more pieces than a segment takes, and binds them. Dies before a call; returns how many there were. */
+function life(disk: SimMachine, dieAt: number, options: object = {}): number {
+  const { process, spool } = start(disk, 'first', options);
+  for (const piece of piecesOf('w')) spool.journal(piece, 'normal');
+  const before = disk.calls;
+  disk.beforeCall = () => {
+    if (disk.calls === before + dieAt) process.kill();
+  };
+  // What a dead process would have gone on to do does not count.
+  spool.seal(wholeOf('w'), 'normal');
+  const calls = disk.calls - before;
+  disk.beforeCall = () => {};
+  process.kill();
+  return calls;
+}
+
+it.each([{}, { encryption: { key: '0f'.repeat(32) } }, { sync: 'none' }, { sync: 'always' }])(
+  'leaves each record once (%j)',
+  async (options) => {
+    const calls = life(new SimMachine(1), Number.POSITIVE_INFINITY, options);
+    expect(calls).toBeGreaterThan(8);
+    let whole = 0;
+    for (let dieAt = 1; dieAt <= calls + 1; dieAt++) {
+      const disk = new SimMachine(1);
+      life(disk, dieAt, options);
+      const { records, batches, spool } = await left(disk, options);
+      expect(
+        records.sort((a, b) => a - b),
+        `died at call ${dieAt}`,
+      ).toEqual(all);
+      const { recovered, duplicatesSuppressed, waiting } = spool.stats();
+      expect(recovered.records).toBe(24 + duplicatesSuppressed.records);
+      expect(waiting.records).toBe(24);
+      if (batches.length === 1) whole++;
+    }
+    expect(whole).toBeGreaterThan(3);
+  },
+);
+
+it('passes over no record of another writer', async () => {
+  const disk = new SimMachine(1);
+  const { process, spool } = start(disk, 'first');
+  for (const each of piecesOf('w')) spool.journal(each, 'normal');
+  for (const each of piecesOf('v')) spool.journal(each, 'normal');
+  expect(spool.seal(wholeOf('v'), 'normal')).toBeDefined();
+  process.kill();
+  const { batches } = await left(disk);
+  const ids = batches.flatMap((batch) => Array.from({ length: batch.count }, (_, i) => batch.recordId(i)));
+  expect(ids.sort()).toEqual(['v', 'w'].flatMap((writer) => all.map((n) => `${writer}-${n}`)).sort());
+});
+
+it('hands out the pieces where the whole cannot be read', async () => {
+  const holding = (disk: SimMachine) =>
+    disk
+      .files()
+      .find((path) => path.endsWith('.seg') && ['"n":0,', '"n":23,'].every((n) => disk.read(path).includes(n)));
+  let disk = new SimMachine(1);
+  // Until the whole is there, and no piece is settled yet.
+  for (let dieAt = 1; !holding(disk); dieAt++) {
+    disk = new SimMachine(1);
+    life(disk, dieAt);
+  }
+  disk.corrupt(holding(disk)!, (bytes) => Buffer.from(bytes.toString('latin1').replace('"n":0,', '"n":9,'), 'latin1'));
+  const { records, spool } = await left(disk);
+  expect(records.sort((a, b) => a - b)).toEqual(all);
+  expect(spool.stats()).toMatchObject({ duplicatesSuppressed: { records: 0 }, lost: { records: 24 } });
+});
