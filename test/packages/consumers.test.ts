@@ -1,7 +1,7 @@
 // Applications that installed the packed tarballs, on every supported line of Node: the records must arrive.
 
 import { execFile } from 'node:child_process';
-import { cp } from 'node:fs/promises';
+import { cp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -94,6 +94,49 @@ it('the in-process stream survives a bundler, as one file away from any node_mod
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
   });
   await delivers(process.execPath, outfile, 1000);
+});
+
+it.each(['esm.mjs', 'cjs.cjs'])(
+  'a thread that ships loads one transport, and one format of it (%s)',
+  async (program) => {
+    const listing = join(workplace.path, `${program}.loaded`);
+    const env = {
+      RECEIVER_URL: target.url,
+      NODE_OPTIONS: `--require ${join(project, 'list-loaded.cjs')}`,
+      LOADED_FILE: listing,
+    };
+    // A line that has hooks for this.
+    await run(await nodeBinary('24'), [join(project, program)], { env, timeout: 60_000 });
+    const threads = new Map<string, string[]>();
+    for (const line of (await readFile(listing, 'utf8')).trimEnd().split('\n')) {
+      const [thread, url] = line.split(' ') as [string, string];
+      if (url.includes('/@spillway/'))
+        threads.set(thread, [...(threads.get(thread) ?? []), url.split('/@spillway/')[1]!]);
+    }
+    for (const entry of ['pino/dist/worker-target.js', 'pino/dist/hand-over-worker.js']) {
+      const files = [...threads.values()].find(
+        (loaded) => loaded.includes(entry) && !loaded.includes('pino/dist/index.js'),
+      );
+      expect(files).toContain('transports/dist/http.js');
+      // The others have chunks of their own, some thirty in all.
+      const transports = files!.filter((file) => file.startsWith('transports/'));
+      expect(transports.length, transports.join('\n')).toBeLessThan(8);
+      expect(files!.filter((file) => file.endsWith('.cjs') && file !== 'pino/require.cjs')).toEqual([]);
+    }
+  },
+);
+
+it('`require` gives what `import` gives', async () => {
+  const code = `
+    const required = require('@spillway/pino');
+    import('@spillway/pino').then((imported) => {
+      const shape = (given) => Object.fromEntries(Object.keys(given).filter((key) => key !== '__esModule').sort().map((key) => [key, typeof given[key]]));
+      console.log(JSON.stringify([shape(required), shape(imported)]));
+    });`;
+  const { stdout } = await run(process.execPath, ['-e', code], { cwd: project });
+  const [required, imported] = JSON.parse(stdout);
+  expect(required).toEqual(imported);
+  expect(Object.keys(required)).toContain('spillway');
 });
 
 it('the pino package and all that it needs stay small', async () => {

@@ -5,7 +5,7 @@
 
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { pipeline, SpillwayError } from '@spillway/core';
-import { loadTransport } from '@spillway/transports';
+import { loadTransport } from './load-transport.js';
 import { planTarget, type TargetOptions } from './options.js';
 import { PipelineStream } from './pipeline-stream.js';
 import { answerQuestions } from './worker-questions.js';

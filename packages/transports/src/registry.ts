@@ -1,4 +1,5 @@
-// All transports by name. A new one is a line here; everything else finds it through this table.
+// All transports by name. A new one is a line here, and one in @spillway/pino for its threads, which load a single one;
+// everything else finds it through this table.
 // Importing this loads no client of any destination: transports that need one load it when they are opened.
 
 import type { AnyTransport, OptionDoc, Schema } from '@spillway/core';

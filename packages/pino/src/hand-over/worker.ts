@@ -3,7 +3,7 @@
 
 import { workerData } from 'node:worker_threads';
 import { type FlushReport, pipeline } from '@spillway/core';
-import { loadTransport } from '@spillway/transports';
+import { loadTransport } from '../load-transport.js';
 import { planStream } from '../options.js';
 import { consume, takeAll } from './consumer.js';
 import type { Answer, HandOverData, Request } from './messages.js';
