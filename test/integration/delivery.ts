@@ -26,8 +26,8 @@ export interface Delivery {
   /** Records in each of the three parts. @default 5000 */
   readonly recordsPerPart?: number;
   /** How the server ends the second time, with deliveries under way. `stop` where a killed server loses what it had
-   * acknowledged. @default 'kill' */
-  readonly secondEnd?: 'kill' | 'stop';
+   * acknowledged; `killIdle`, between deliveries, where a stopped one does too. @default 'kill' */
+  readonly secondEnd?: 'kill' | 'stop' | 'killIdle';
   readonly options?: PipelineInput;
   /** The line of a record, for destinations that do not take any. @default `numbered` */
   line?(n: number): string;
@@ -52,7 +52,7 @@ export function numbered(n: number): string {
 
 /** Writes through an outage, an end in the middle of a delivery and an oversized record, and reads all of it back. */
 export async function deliverThroughTrouble(delivery: Delivery): Promise<Delivered> {
-  const { transport, server, recordsPerPart = 5000, line = numbered } = delivery;
+  const { transport, server, recordsPerPart = 5000, secondEnd = 'kill', line = numbered } = delivery;
   const logs = pipeline(transport, {
     batch: { lingerMs: 20, maxRecords: 500 },
     retry: { attempts: 3, minMs: 50, maxMs: 500 },
@@ -81,8 +81,9 @@ export async function deliverThroughTrouble(delivery: Delivery): Promise<Deliver
 
   const before = logs.stats().acked.records;
   await write(recordsPerPart);
-  await until(() => logs.stats().acked.records > before, { what: 'delivery to be under way', everyMs: 1 });
-  await server[delivery.secondEnd ?? 'kill']();
+  if (secondEnd === 'killIdle') await settled(logs);
+  else await until(() => logs.stats().acked.records > before, { what: 'delivery to be under way', everyMs: 1 });
+  await (secondEnd === 'stop' ? server.stop() : server.kill());
   await server.restart();
   await settled(logs);
 

@@ -6,7 +6,8 @@
 //   stalled destination had not read when it died, nor a network that swallows packets without a word.
 // read: each batch has a connection of its own, and counts when the destination has read to its end and closed. That covers
 //   those as well, for one more handshake a batch. It does not cover what the destination throws away in its own memory,
-//   as some do when they shut down in good order with a batch half read.
+//   as some do when they shut down in good order with a batch half read; nor what it has not read when it closes first, as
+//   Java does: a channel that is closed with bytes unread says its end before it resets the connection.
 
 import type { StreamConnection } from './connection.js';
 import { QuietWatch } from './quiet-watch.js';
