@@ -16,7 +16,7 @@ function setUp() {
   const runtime = simRuntime();
   const [queue, inFlight] = [new Queue(), new InFlight()];
   const disk = { answer: (_: Entry | undefined) => {}, readiness: 'ready' as 'ready' | 'empty' };
-  const spooler: Pick<Spooler, 'readiness' | 'drain' | 'waitMs' | 'relieve'> = {
+  const spooler: Pick<Spooler, 'readiness' | 'drain' | 'waitMs' | 'relieve' | 'delivered'> = {
     get readiness() {
       return disk.readiness;
     },
@@ -26,26 +26,30 @@ function setUp() {
       }),
     waitMs: () => Number.POSITIVE_INFINITY,
     relieve: () => {},
+    delivered: (entry, parts) => parts.map((batch) => ({ ...entry, batch })),
   };
   const memoryBytes = (): number => queue.bytes + inFlight.bytes + dispatcher.arrivingBytes;
   const room = new Room(
     { maxBytes: 100, whenFull: 'block' },
     { memoryBytes, moveToDisk: () => false, dropBatch: () => false },
   );
-  const deliverer: Pick<Deliverer, 'deliver'> = { deliver: () => new Promise(() => {}) };
+  /** Ends deliveries with nothing settled, in the order in which they began. */
+  const giveBack: (() => void)[] = [];
+  const deliverer: Pick<Deliverer, 'deliver'> = { deliver: () => new Promise((resolve) => giveBack.push(resolve)) };
+  const breaker = new Breaker({ failures: 5, cooldownMs: 1000, probeMs: 1000 }, runtime);
   const dispatcher = new Dispatcher(
     { maxInFlight: 2, oldestFirst: false, arrivalBytes: ARRIVAL_BYTES },
     {
       ...{ runtime, queue, inFlight, room },
       spooler: spooler as Spooler,
       deliverer: deliverer as Deliverer,
-      breaker: new Breaker({ failures: 5, cooldownMs: 1000, probeMs: 1000 }, runtime),
+      breaker,
       closing: () => false,
       settled: () => {},
       ended: () => {},
     },
   );
-  return { disk, queue, room, dispatcher };
+  return { runtime, disk, queue, room, breaker, dispatcher, giveBack };
 }
 
 const entry = (line: string, seal: number): Entry => ({ batch: batchOf([line]), seal, lane: 'normal', at: 0 });
@@ -72,4 +76,23 @@ describe('dispatcher', () => {
       expect(drained).toBe(true);
     },
   );
+
+  it('sends one probe at a time, whatever becomes of what was on its way before', async () => {
+    const { runtime, disk, queue, breaker, dispatcher, giveBack } = setUp();
+    disk.readiness = 'empty';
+    for (let seal = 1; seal <= 3; seal++) queue.push(entry('{"a":1}', seal));
+    dispatcher.fill();
+    expect(giveBack).toHaveLength(2);
+    for (let i = 0; i < 5; i++) breaker.failed();
+    giveBack[0]!();
+    await runtime.advance(2000);
+    expect(breaker.state).toBe('half-open');
+    expect(giveBack).toHaveLength(3);
+    giveBack[1]!();
+    await runtime.advance(2000);
+    expect(giveBack).toHaveLength(3);
+    giveBack[2]!();
+    await runtime.advance(2000);
+    expect(giveBack).toHaveLength(4);
+  });
 });

@@ -86,8 +86,9 @@ export class Dispatcher {
         this.wakeLater(this.port.closing() ? CLOSING_RETRY_MS : breaker.waitMs());
         return;
       }
-      if (source === 'disk') void this.deliverFromDisk(spooler!);
-      else void this.deliver(queue.shift()!);
+      const probe = breaker.state !== 'closed';
+      if (source === 'disk') void this.deliverFromDisk(spooler!, probe);
+      else void this.deliver(queue.shift()!, probe);
     }
   }
 
@@ -131,22 +132,23 @@ export class Dispatcher {
     if (waitMs !== Number.POSITIVE_INFINITY) this.wakeUp.set(waitMs);
   }
 
-  private async deliverFromDisk(spooler: Spooler): Promise<void> {
+  private async deliverFromDisk(spooler: Spooler, probe: boolean): Promise<void> {
     this.arriving = true;
     const entry = await spooler.drain();
     this.arriving = false;
-    const delivery = entry ? this.deliver(entry) : this.nothingCame();
+    const delivery = entry ? this.deliver(entry, probe) : this.nothingCame(probe);
     // More room was kept than what came has taken.
     this.port.room.announce();
     return delivery;
   }
 
-  private nothingCame(): void {
-    this.port.breaker.released();
+  private nothingCame(probe: boolean): void {
+    if (probe) this.port.breaker.released();
     this.fill();
   }
 
-  private async deliver(queued: Entry): Promise<void> {
+  /** `probe`: the breaker lets no other through until something is known of this one. */
+  private async deliver(queued: Entry, probe: boolean): Promise<void> {
     const { queue, spooler, breaker, inFlight, deliverer, room } = this.port;
     const entry = { ...queued, sent: true };
     const parts = inFlight.add(entry);
@@ -155,8 +157,8 @@ export class Dispatcher {
     if (!inFlight.has(entry)) return;
     const givenBack = parts.length > 0;
     queue.putBack(this.takeBack(entry));
-    if (givenBack) breaker.released();
-    else this.port.settled();
+    if (!givenBack) this.port.settled();
+    else if (probe) breaker.released();
     this.port.ended();
     this.fill();
     // Not before: what comes back is out of memory for a moment only.
