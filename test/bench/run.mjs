@@ -1,13 +1,15 @@
 // Runs the contenders side by side and prints what a delivered record costs them:
 //   pnpm bench [--scenario burst]… [--only 'words of a name']… [--rounds n] [--records n] [--json file]
 // The receiver and each contender have a process of their own; rounds are interleaved, so that a change of the machine's
-// speed hits all alike; figures are medians over the rounds, ratios are taken within a round. `--scenario all` runs
+// speed hits all alike; figures are medians over the rounds. The floor runs before and after every few contenders, and ratios
+// are to the two of these that stand around a contender: a shared machine changes its speed within a minute. `--scenario all` runs
 // everything. Ends with 1 if Spillway lost a record anywhere, or had one twice where nothing failed or ended in the middle.
 
 import { parseArgs } from 'node:util';
 import { receiver } from '@spillway/testing/receiver';
 import { contenders, floor, named } from './contenders/index.mjs';
 import { machine } from './machine.mjs';
+import { floorsAround, withFloors } from './neighbours.mjs';
 import { installPeers } from './peers.mjs';
 import { Progress } from './progress.mjs';
 import { save } from './results.mjs';
@@ -34,7 +36,9 @@ const plan = (args.scenario.includes('all') ? Object.keys(scenarios) : args.scen
 if (plan.some(({ who }) => who.some(({ group }) => group === 'peer'))) await installPeers();
 
 const target = await receiver();
-const progress = new Progress(plan.reduce((sum, { scenario, who }) => sum + scenario.rounds * who.length, 0));
+const progress = new Progress(
+  plan.reduce((sum, { scenario, who }) => sum + scenario.rounds * withFloors(who, floor).length, 0),
+);
 const where = await machine();
 const results = {};
 try {
@@ -49,14 +53,18 @@ process.exitCode = Object.values(results).some(wrong) ? 1 : 0;
 async function run(scenario, who) {
   const runs = Object.fromEntries(who.map(({ name }) => [name, []]));
   for (let round = 0; round < scenario.rounds; round++) {
-    for (const contender of who) {
+    const order = withFloors(who, floor);
+    const figures = [];
+    for (const contender of order) {
       progress.begin(`${scenario.name} ${round + 1}/${scenario.rounds}: ${contender.name}`);
-      runs[contender.name].push(await trial({ contender, scenario, target }));
+      figures.push(await trial({ contender, scenario, target }));
       progress.advance();
     }
+    for (const [i, { name }] of order.entries())
+      runs[name].push({ ...figures[i], beside: floorsAround(order, figures, i, floor) });
   }
   const { title, about, records, rounds } = scenario;
-  const rows = summarize(who, runs, floor);
+  const rows = summarize(who, runs);
   const heading = `${title}: ${records.toLocaleString('en-US')} records, ${about}; medians of ${rounds} interleaved rounds`;
   process.stdout.write(`\n${heading}\n\n${textTable(rows)}\n`);
   return {

@@ -21,17 +21,17 @@ const asMeasured = [
 ];
 
 /**
- * One row a contender. The ratios to the floor are taken within each round; losses and duplicates are the worst round's.
+ * One row a contender. The ratios are to the floor's runs `beside` each run; losses and duplicates are the worst round's.
  * @param {{ name: string, group: string }[]} contenders
  * @param {Record<string, object[]>} runs by name
  */
-export function summarize(contenders, runs, floor) {
+export function summarize(contenders, runs) {
   return contenders.map(({ name, group, ships }) => {
     const own = runs[name];
     const figures = {};
     for (const [key, of] of Object.entries(perRecord)) figures[key] = median(own.map(of));
     for (const key of asMeasured) figures[key] = median(own.map((run) => run[key]));
-    const ratio = (of) => median(own.map((run, round) => of(run) / of(runs[floor]?.[round] ?? {})));
+    const ratio = (of) => median(own.map((run) => of(run) / mean(run.beside.map(of))));
     return {
       name,
       group,
@@ -45,6 +45,10 @@ export function summarize(contenders, runs, floor) {
       died: own.find(({ died }) => died)?.died,
     };
   });
+}
+
+function mean(values) {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 /** Of the numbers among the values; undefined if there are none. */
