@@ -143,7 +143,7 @@ export class BatchBuilder implements Columns {
 
   /** Moves the first `used` bytes to where there is room for all. */
   private widen(used: number): void {
-    const wider = this.buffers.take(Math.max(this.size, Math.min(this.bytes.length * 4, this.limits.maxBytes)));
+    const wider = this.buffers.take(Math.max(this.size, Math.min(this.bytes.length * 2, this.limits.maxBytes)));
     wider.set(this.bytes.subarray(0, used));
     this.buffers.give(this.bytes);
     this.bytes = wider;

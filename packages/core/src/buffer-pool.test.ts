@@ -10,44 +10,70 @@ import { pipeline } from './pipeline.js';
 
 describe('a pool of buffers', () => {
   it('gives a reclaimed buffer out again, once', () => {
-    const pool = new BufferPool(100, 2, simRuntime());
-    const first = pool.take(100);
-    const view = pool.lend(first, 80);
+    const pool = new BufferPool(100_000, 2, simRuntime());
+    const first = pool.take(100_000);
+    const view = pool.lend(first, 80_000);
     pool.reclaim(view);
     pool.reclaim(view);
-    expect(pool.take(100)).toBe(first);
-    expect(pool.take(100)).not.toBe(first);
+    expect(pool.take(100_000)).toBe(first);
+    expect(pool.take(100_000)).not.toBe(first);
   });
 
   it('takes nothing back through a part or a view of its own', () => {
-    const pool = new BufferPool(100, 2, simRuntime());
-    const first = pool.take(100);
-    const view = pool.lend(first, 80);
-    pool.reclaim(view.subarray(0, 40));
+    const pool = new BufferPool(100_000, 2, simRuntime());
+    const first = pool.take(100_000);
+    const view = pool.lend(first, 80_000);
+    pool.reclaim(view.subarray(0, 40_000));
     pool.reclaim(view.subarray());
-    pool.reclaim(Buffer.from(first.buffer, 0, 80));
-    expect(pool.take(100)).not.toBe(first);
+    pool.reclaim(Buffer.from(first.buffer, 0, 80_000));
+    expect(pool.take(100_000)).not.toBe(first);
   });
 
-  it('keeps no more than it may, nor other sizes', () => {
-    const pool = new BufferPool(100, 1, simRuntime());
-    const [first, second, small] = [pool.take(100), pool.take(100), pool.take(50)];
-    for (const buffer of [small, first, second]) pool.give(buffer);
-    expect(small).toHaveLength(50);
-    expect(pool.take(100)).toBe(first);
-    expect([pool.take(100), pool.take(50)].some((buffer) => buffer === second || buffer === small)).toBe(false);
+  it('has buffers of half the size, and a quarter, for what is smaller', () => {
+    const pool = new BufferPool(100_001, 4, simRuntime());
+    const sizes = [100_001, 50_002, 50_001, 50_000, 25_002, 25_001, 4096].map((bytes) => pool.take(bytes).length);
+    expect(sizes).toEqual([100_001, 100_001, 50_001, 50_001, 50_001, 25_001, 6251]);
+    const half = pool.take(50_000);
+    pool.reclaim(pool.lend(half, 40_000));
+    expect(pool.take(100_000)).not.toBe(half);
+    expect(pool.take(30_000)).toBe(half);
+    // Larger and smaller ones are made and forgotten.
+    for (const bytes of [100_002, 4095]) {
+      const buffer = pool.take(bytes);
+      expect(buffer).toHaveLength(bytes);
+      pool.give(buffer);
+      expect(pool.take(bytes)).not.toBe(buffer);
+    }
+  });
+
+  it('keeps no more than it may, the ones that came last', () => {
+    const pool = new BufferPool(100_000, 1, simRuntime());
+    const [first, second] = [pool.take(100_000), pool.take(100_000)];
+    pool.give(first);
+    pool.give(second);
+    expect(pool.take(100_000)).toBe(second);
+    expect(pool.take(100_000)).not.toBe(first);
+  });
+
+  it('lends room for just so many bytes', () => {
+    const pool = new BufferPool(100_000, 1, simRuntime());
+    const room = pool.borrow(30_000);
+    expect(room).toHaveLength(30_000);
+    pool.reclaim(room);
+    expect(pool.borrow(40_000).buffer).toBe(room.buffer);
+    expect(pool.borrow(10)).toHaveLength(10);
   });
 
   it('gives memory back when nobody asked for any in a while', async () => {
     const runtime = simRuntime();
-    const pool = new BufferPool(100, 1, runtime);
-    const first = pool.take(100);
+    const pool = new BufferPool(100_000, 1, runtime);
+    const first = pool.take(100_000);
     pool.give(first);
     await runtime.advance(9000);
-    expect(pool.take(100)).toBe(first);
+    expect(pool.take(100_000)).toBe(first);
     pool.give(first);
     await runtime.advance(30_000);
-    expect(pool.take(100)).not.toBe(first);
+    expect(pool.take(100_000)).not.toBe(first);
   });
 });
 

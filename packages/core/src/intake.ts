@@ -236,9 +236,9 @@ export class Intake implements LineSink {
     open.builder = undefined;
     // The next batch starts as large as this one grew: a trickle stays small, a burst never has to grow.
     const { bytes, records } = FIRST_CAPACITY;
-    const { maxBytes, maxRecords } = this.options.limits;
+    const { maxRecords } = this.options.limits;
     open.capacity = {
-      bytes: Math.max(bytes, builder.size > maxBytes / 2 ? maxBytes : builder.size),
+      bytes: Math.max(bytes, builder.size),
       records: Math.max(records, Math.min(builder.count + (builder.count >> 3), maxRecords)),
     };
     this.port.sealed(builder.seal(), open.lane);

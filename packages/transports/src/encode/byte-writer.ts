@@ -142,7 +142,9 @@ export class ByteWriter {
     const spare = this.#spares.pop();
     // One that is too small is let go: batches have grown, and so would the next ones be.
     if (spare && spare.length >= size) return spare;
-    return Buffer.allocUnsafeSlow(Math.ceil(size / sparedFrom) * sparedFrom);
+    // With an eighth to spare, for batches are never quite of one size.
+    const step = Math.max(sparedFrom, 2 ** Math.floor(Math.log2(size / 8)));
+    return Buffer.allocUnsafeSlow(Math.ceil(size / step) * step);
   }
 }
 
