@@ -61,11 +61,6 @@ interface Open {
 const noKey = { id: Buffer.alloc(16), salt: Buffer.alloc(32) };
 const zeros = Buffer.alloc(8);
 
-/** Cuts a file back to what counts; where the disk refuses, whoever writes its slots tries again. */
-export function* cutBack(segment: Segment): Steps<void> {
-  segment.uncut = !(yield* attempt('truncate', segment.fd!, segment.size));
-}
-
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 export class SegmentWriter {
@@ -213,6 +208,11 @@ export class SegmentWriter {
     open.segment.active = false;
     this.#options.closed(open.segment, code);
   }
+}
+
+/** Cuts a file back to what counts; where the disk refuses, whoever writes its slots tries again. */
+export function* cutBack(segment: Segment): Steps<void> {
+  segment.uncut = !(yield* attempt('truncate', segment.fd!, segment.size));
 }
 
 /** Frames that are about to be written together, and what the segment holds with them. */
