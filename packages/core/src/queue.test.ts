@@ -4,7 +4,7 @@ import { type Entry, FROM_DISK } from './entry.js';
 import type { Lane } from './lane.js';
 import { Queue } from './queue.js';
 
-const entry = (seal: number, lane: Lane = 'normal'): Entry => ({ batch: batchOf(['{"a":1}']), seal, lane, at: 0 });
+const entry = (seal: number, lane: Lane = 'normal', at = 0): Entry => ({ batch: batchOf(['{"a":1}']), seal, lane, at });
 
 function setUp(...seals: readonly number[]) {
   const queue = new Queue();
@@ -43,6 +43,19 @@ describe('queue', () => {
     queue.putBack([entry(FROM_DISK), entry(FROM_DISK)]);
     expect(queue.oldestSeal).toBe(7);
     expect(taken(queue)).toEqual([FROM_DISK, FROM_DISK, 7, 8]);
+  });
+
+  it('knows since when something waits, whatever came from the disk before it', () => {
+    const queue = new Queue();
+    expect(queue.oldestAt).toBe(Number.POSITIVE_INFINITY);
+    queue.push(entry(1, 'normal', 100));
+    queue.push(entry(2, 'normal', 200));
+    expect(queue.oldestAt).toBe(100);
+    queue.putBack([entry(FROM_DISK, 'normal', 300)]);
+    expect(queue.oldestAt).toBe(100);
+    queue.takeAll();
+    queue.putBack([entry(FROM_DISK, 'normal', 300)]);
+    expect(queue.oldestAt).toBe(300);
   });
 
   it('gives way by lane, the oldest first, and takes what could not go back into its place', () => {

@@ -25,6 +25,17 @@ export class Queue {
     return this.items[at]?.seal ?? Number.POSITIVE_INFINITY;
   }
 
+  /** Since when something waits, by the steady clock, or Infinity. What came from the disk came later than what it stands before. */
+  get oldestAt(): number {
+    let oldest = Number.POSITIVE_INFINITY;
+    for (let at = this.head; at < this.items.length; at++) {
+      const entry = this.items[at]!;
+      oldest = Math.min(oldest, entry.at);
+      if (awaitedSeal(entry) !== Number.POSITIVE_INFINITY) break;
+    }
+    return oldest;
+  }
+
   /** Takes in what was sealed last. */
   push(entry: Entry): void {
     this.items.push(entry);
@@ -38,10 +49,6 @@ export class Queue {
     this.items = [...entries, ...this.items.slice(this.head)].sort((a, b) => a.seal - b.seal);
     this.head = 0;
     for (const entry of entries) this.count(entry, 1);
-  }
-
-  peek(): Entry | undefined {
-    return this.items[this.head];
   }
 
   shift(): Entry | undefined {

@@ -127,13 +127,12 @@ export class Spooler {
 
   private reason(): boolean {
     const { queue } = this.port;
-    const oldest = queue.peek();
-    if (!oldest || this.runtime.monotonic() < this.refusedUntil) return false;
+    if (queue.length === 0 || this.runtime.monotonic() < this.refusedUntil) return false;
     const limit = this.spilling ? this.options.lowWaterBytes : this.options.highWaterBytes;
     return (
       !this.port.healthy() ||
       this.port.memoryBytes() > limit ||
-      this.runtime.monotonic() - oldest.at >= this.options.spillAfterMs
+      this.runtime.monotonic() - queue.oldestAt >= this.options.spillAfterMs
     );
   }
 
