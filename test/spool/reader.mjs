@@ -71,7 +71,8 @@ function frameHeader(file, at) {
 
 /** All frames that belong to a file, in its order, and the number of records that it once held. */
 export function frames(file, number) {
-  let salt = segmentHeader(file)?.salt;
+  const { kind, salt: ownSalt } = segmentHeader(file) ?? {};
+  let salt = ownSalt;
   const belongs = (f) => f && f.segment === number % 2 ** 32 && (salt === undefined || f.salt === salt);
   const found = new Map();
   let held = 0;
@@ -82,9 +83,10 @@ export function frames(file, number) {
       continue;
     }
     salt ??= frame.salt;
-    held = Math.max(held, frame.recordsBefore + frame.count);
     const payload = file.subarray(at + 96, at + 96 + frame.stored);
-    if (payload.length < frame.stored) break;
+    const torn = payload.length < frame.stored;
+    if (!torn || kind !== 'journal' || frame.type !== BATCH) held = Math.max(held, frame.recordsBefore + frame.count);
+    if (torn) break;
     const intact = zlib.crc32(payload) === frame.crc;
     if (frame.type === FOOTER && intact) held = Math.max(held, payload.readUInt32LE(4));
     if (!found.has(frame.index)) found.set(frame.index, { ...frame, payload, intact });
@@ -174,17 +176,22 @@ function columns(raw, { first, last, count }) {
 
 // --- batches
 
-/** Frames as what is delivered together: batches, sealed pieces, and groups of the pieces that no seal binds. */
-function deliveries(all) {
+const boundBy = ({ stored, payload }) => Array.from({ length: stored / 4 }, (_, i) => payload.readUInt32LE(4 * i));
+const seals = (all) => all.filter(({ type, intact }) => type === SEAL && intact);
+
+/**
+ * Frames as what is delivered together: batches, sealed pieces, and groups of the pieces that no seal binds. Those that were
+ * written again count as acked.
+ */
+function deliveries(all, again) {
   const pieces = new Map(all.filter(({ type }) => type === PIECE).map((piece) => [piece.index, piece]));
-  const whole = [];
-  for (const frame of all) {
-    if (frame.type === BATCH) whole.push({ parts: [frame], mark: frame.mark });
-    if (frame.type !== SEAL || !frame.intact) continue;
-    const bound = Array.from({ length: frame.stored / 4 }, (_, i) => pieces.get(frame.payload.readUInt32LE(4 * i)));
+  const whole = all.filter(({ type }) => type === BATCH).map((frame) => ({ parts: [frame], mark: frame.mark }));
+  for (const seal of seals(all)) {
+    const bound = boundBy(seal).map((index) => pieces.get(index));
     for (const piece of bound) if (piece) pieces.delete(piece.index);
-    whole.push({ parts: bound.filter(Boolean), mark: frame.mark });
+    whole.push({ parts: bound.filter(Boolean), mark: seal.mark });
   }
+  for (const [index, piece] of pieces) if (again.has(index)) pieces.set(index, { ...piece, mark: 'acked' });
   const groups = [[]];
   let size = { bytes: 0, records: 0 };
   for (const piece of pieces.values()) {
@@ -213,23 +220,43 @@ function batchId(list) {
   return `${first.id}-${list.length}${gaps ? `-${last.sequence}` : ''}`;
 }
 
-/** One segment file: what waits in it, what is settled, and how many records are missing. */
-export function segment(path, keys = []) {
+/** One segment file, and the frames in it. */
+function opened(path) {
   const file = readFileSync(path);
   const name = /^([hnl])-(\d{16})\.seg$/.exec(basename(path));
   const header = segmentHeader(file);
   const lane = LANES.find((each) => each[0] === name[1]);
-  const about = { path, lane, number: Number(name[2]), header };
+  const about = { path, lane, number: Number(name[2]), queueId: basename(join(path, '..')).slice(2), header };
+  return header?.foreign ? { ...about, frames: [], held: 0 } : { ...about, ...frames(file, about.number) };
+}
+
+/** Indices of the pieces that no seal binds and whose records are all in a batch in the segment or in a later one. */
+function writtenAgain({ frames: all, header, lane, queueId, number }, segments, keys) {
+  const bound = new Set(seals(all).flatMap(boundBy));
+  const loose = all.filter(({ type, index, mark, intact }) => type === PIECE && intact && !mark && !bound.has(index));
+  const behind = segments.filter((each) => each.lane === lane && each.queueId === queueId && each.number >= number);
+  const ids = (frame, of) => records(frame, of, keys).map(({ id }) => id);
+  const wholes = (loose.length > 0 ? behind : []).flatMap((each) =>
+    each.frames.filter(({ type, intact }) => type === BATCH && intact).map((frame) => new Set(ids(frame, each.header))),
+  );
+  const again = (piece) => wholes.some((whole) => ids(piece, header).every((id) => whole.has(id)));
+  return new Set(loose.filter(again).map(({ index }) => index));
+}
+
+/** What waits in a segment, what is settled, and how many records are missing. */
+function described({ frames: all, held, ...about }, segments, keys) {
+  const { header } = about;
   if (header?.foreign) return { ...about, foreign: true, batches: [], lost: 0 };
-  const { frames: all, held } = frames(file, about.number);
   const holders = all.filter(({ type }) => type === BATCH || type === PIECE);
   let lost = Math.max(0, held - holders.reduce((sum, { count }) => sum + count, 0));
-  const batches = deliveries(all).flatMap(({ parts, mark }) => {
-    const good = parts.filter(({ intact }) => intact);
-    for (const part of parts) if (!part.intact && !mark) lost += part.count;
-    const list = withNanos(good.flatMap((part) => records(part, header, keys)));
-    return list.length > 0 ? [{ id: batchId(list), records: list, state: mark ?? 'waiting' }] : [];
-  });
+  const batches = deliveries(all, writtenAgain({ frames: all, ...about }, segments, keys)).flatMap(
+    ({ parts, mark }) => {
+      const good = parts.filter(({ intact }) => intact);
+      for (const part of parts) if (!part.intact && !mark) lost += part.count;
+      const list = withNanos(good.flatMap((part) => records(part, header, keys)));
+      return list.length > 0 ? [{ id: batchId(list), records: list, state: mark ?? 'waiting' }] : [];
+    },
+  );
   return { ...about, closed: all.some(({ type }) => type === FOOTER), batches, lost };
 }
 
@@ -240,9 +267,9 @@ export function spool(directory, keys = []) {
   const paths = readdirSync(directory, { recursive: true, withFileTypes: true })
     .filter((each) => each.name.endsWith('.seg') && basename(each.parentPath) !== 'damaged')
     .map((each) => join(each.parentPath, each.name));
-  const queueOf = (path) => basename(join(path, '..')).slice(2);
-  return paths
-    .map((path) => ({ ...segment(path, keys), queueId: queueOf(path) }))
+  const segments = paths.map(opened);
+  return segments
+    .map((each) => described(each, segments, keys))
     .sort((a, b) => {
       const [x, y] = [a, b].map((each) => each.header?.createdAt ?? 0);
       return (

@@ -97,19 +97,29 @@ it('passes over no record of another writer', async () => {
   expect(ids.sort()).toEqual(['v', 'w'].flatMap((writer) => all.map((n) => `${writer}-${n}`)).sort());
 });
 
-it('hands out the pieces where the whole cannot be read', async () => {
-  const holding = (disk: SimMachine) =>
-    disk
-      .files()
-      .find((path) => path.endsWith('.seg') && ['"n":0,', '"n":23,'].every((n) => disk.read(path).includes(n)));
-  let disk = new SimMachine(1);
-  // Until the whole is there, and no piece is settled yet.
-  for (let dieAt = 1; !holding(disk); dieAt++) {
-    disk = new SimMachine(1);
+/** A death when the whole is there and no piece is settled yet, and the file with the whole. */
+function deathBetween(): { disk: SimMachine; path: string } {
+  for (let dieAt = 1; ; dieAt++) {
+    const disk = new SimMachine(1);
     life(disk, dieAt);
+    const holds = (path: string) => ['"n":0,', '"n":23,'].every((n) => disk.read(path).includes(n));
+    const path = disk.files().find((name) => name.endsWith('.seg') && holds(name));
+    if (path) return { disk, path };
   }
-  disk.corrupt(holding(disk)!, (bytes) => Buffer.from(bytes.toString('latin1').replace('"n":0,', '"n":9,'), 'latin1'));
+}
+
+it('hands out the pieces where the whole cannot be read', async () => {
+  const { disk, path } = deathBetween();
+  disk.corrupt(path, (bytes) => Buffer.from(bytes.toString('latin1').replace('"n":0,', '"n":9,'), 'latin1'));
   const { records, spool } = await left(disk);
   expect(records.sort((a, b) => a - b)).toEqual(all);
   expect(spool.stats()).toMatchObject({ duplicatesSuppressed: { records: 0 }, lost: { records: 24 } });
+});
+
+it('loses nothing to a whole that was not written to its end', async () => {
+  const { disk, path } = deathBetween();
+  disk.corrupt(path, (bytes) => bytes.subarray(0, bytes.lastIndexOf('"n":23,')));
+  const { records, spool } = await left(disk);
+  expect(records.sort((a, b) => a - b)).toEqual(all);
+  expect(spool.stats()).toMatchObject({ duplicatesSuppressed: { records: 0 }, lost: { records: 0 } });
 });

@@ -17,7 +17,7 @@ import {
   type Settled,
 } from './frame.js';
 import { decodeFooter, decodeSeal, type Footer, footerBytes } from './marker.js';
-import { decodeSegmentHeader, type SegmentHeader, segmentHeaderBytes } from './segment-header.js';
+import { decodeSegmentHeader, type SegmentHeader, type SegmentKind, segmentHeaderBytes } from './segment-header.js';
 import { type Tally, tally } from './tally.js';
 
 /** A frame and what its slots say. Its payload has not been looked at, except for seals. */
@@ -178,7 +178,7 @@ export function* walk(fd: number, { segmentNumber, end, bad = 'fail' }: WalkOpti
     const bytes = yield* window.at(offset, frameHeaderBytes);
     const frame = decodeFrameHeader(bytes);
     if (members.accept(frame)) {
-      if (!(yield* visit(window, offset, bytes, frame, findings))) break;
+      if (!(yield* visit(window, { offset, bytes, frame, kind: header?.kind }, findings))) break;
       offset += frameSize(frame.storedLength);
       continue;
     }
@@ -194,13 +194,25 @@ export function* walk(fd: number, { segmentNumber, end, bad = 'fail' }: WalkOpti
   return findings.result(header);
 }
 
+interface Visited {
+  readonly offset: number;
+  /** The frame's header as it is in the file. */
+  readonly bytes: Buffer;
+  readonly frame: FrameHeader;
+  readonly kind: SegmentKind | undefined;
+}
+
 /** Takes note of one frame; false where the file ends inside it. */
-function* visit(window: Window, offset: number, bytes: Buffer, header: FrameHeader, to: Findings): Steps<boolean> {
+function* visit(window: Window, { offset, bytes, frame: header, kind }: Visited, to: Findings): Steps<boolean> {
   const { recordsBefore, recordCount, lineBytesBefore, lineBytes, storedLength, type } = header;
   // Copied before the window moves on.
   const slots = { mark: readMark(bytes, 0), attempts: readAttempts(bytes, 0) };
-  to.prove(recordsBefore + recordCount, lineBytesBefore + lineBytes);
-  if (offset + frameHeaderBytes + storedLength > window.size) {
+  const torn = offset + frameHeaderBytes + storedLength > window.size;
+  // A whole batch of the journal is there in its pieces until it is written.
+  if (!torn || kind !== 'journal' || type !== frameTypes.batch) {
+    to.prove(recordsBefore + recordCount, lineBytesBefore + lineBytes);
+  }
+  if (torn) {
     to.spoilt('torn', offset, window.size - offset);
     return false;
   }
