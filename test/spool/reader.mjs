@@ -237,7 +237,9 @@ function writtenAgain({ frames: all, header, lane, queueId, number }, segments, 
   const behind = segments.filter((each) => each.lane === lane && each.queueId === queueId && each.number >= number);
   const ids = (frame, of) => records(frame, of, keys).map(({ id }) => id);
   const wholes = (loose.length > 0 ? behind : []).flatMap((each) =>
-    each.frames.filter(({ type, intact }) => type === BATCH && intact).map((frame) => new Set(ids(frame, each.header))),
+    each.frames
+      .filter(({ type, intact, mark }) => type === BATCH && intact && !mark)
+      .map((frame) => new Set(ids(frame, each.header))),
   );
   const again = (piece) => wholes.some((whole) => ids(piece, header).every((id) => whole.has(id)));
   return new Set(loose.filter(again).map(({ index }) => index));

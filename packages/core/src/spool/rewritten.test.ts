@@ -123,3 +123,20 @@ it('loses nothing to a whole that was not written to its end', async () => {
   expect(records.sort((a, b) => a - b)).toEqual(all);
   expect(spool.stats()).toMatchObject({ duplicatesSuppressed: { records: 0 }, lost: { records: 0 } });
 });
+
+it('hands out the pieces where the whole was taken back because it could not be synced', async () => {
+  const disk = new SimMachine(1);
+  const { process, spool } = start(disk, 'first');
+  for (const piece of piecesOf('w')) spool.journal(piece, 'normal');
+  // Not those of directories: a segment is made for the whole, and it is written.
+  disk.beforeCall = ({ name }) => {
+    disk.faults.failedSync = name === 'sync' ? 1 : 0;
+  };
+  expect(spool.seal(wholeOf('w'), 'normal')).toBeUndefined();
+  disk.beforeCall = () => {};
+  disk.faults.failedSync = 0;
+  process.kill();
+  const { records, spool: adopter } = await left(disk);
+  expect(records.sort((a, b) => a - b)).toEqual(all);
+  expect(adopter.stats().duplicatesSuppressed.records).toBe(0);
+});

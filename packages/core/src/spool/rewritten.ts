@@ -1,11 +1,12 @@
 // Pieces of a dead owner's journal that were written again as a batch: as part of a whole one whose pieces were not all in
 // one segment (journal.ts), or after a failed sync (drain.ts). The owner died before they were settled on the disk.
 // In: a segment's frames and the segments behind it. Out: the pieces not to be handed out. Only looks.
-// A piece is passed over only for a batch that holds each of its records and can be read to its last byte.
+// A piece is passed over only for a batch that waits itself, holds each of its records, can be read to its last byte and is
+// on the disk itself: nothing is given up here for what may not come.
 
 import type { Batch } from '../batch.js';
 import type { Core } from './core.js';
-import type { Steps } from './file-system.js';
+import { attempt, type Steps } from './file-system.js';
 import { frameTypes } from './frame.js';
 import { readUnit } from './reader.js';
 import { type Segment, Unit } from './segment.js';
@@ -26,13 +27,15 @@ export function* rewrittenPieces(
   const found = new Set<FoundFrame>();
   for (const place of pieces.length > 0 ? behind(core, segment) : []) {
     for (const whole of place === segment ? frames : yield* framesOf(open, place)) {
-      if (whole.header.type !== frameTypes.batch) continue;
+      // One that is settled may have been taken back after a failed sync, or stand elsewhere by now.
+      if (whole.header.type !== frameTypes.batch || whole.mark !== undefined) continue;
       const within = pieces.filter((piece) => covers(whole, piece) && !found.has(piece));
       if (within.length === 0) continue;
       const batch = yield* read(core, open, place, whole);
-      for (const piece of batch ? within : []) {
+      if (!batch || !(yield* isSafe(core, open, place))) continue;
+      for (const piece of within) {
         const part = yield* read(core, open, segment, piece);
-        if (part && holds(batch!, part)) found.add(piece);
+        if (part && holds(batch, part)) found.add(piece);
       }
     }
   }
@@ -55,6 +58,11 @@ function holds(whole: Batch, part: Batch): boolean {
   const sequences = new Set(whole.sequences);
   for (let i = 0; i < part.count; i++) if (!sequences.has(part.sequence(i))) return false;
   return true;
+}
+
+/** Whether the segment survives a power loss, as far as anything is asked to. */
+function* isSafe(core: Core, open: Open, segment: Segment): Steps<boolean> {
+  return !core.syncing || (yield* attempt('sync', yield* open(segment)));
 }
 
 function* framesOf(open: Open, segment: Segment): Steps<readonly FoundFrame[]> {
