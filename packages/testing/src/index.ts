@@ -29,4 +29,5 @@ export {
 } from './scripted-destination.js';
 export { type Faults, noFaults, SimMachine, type SimProcess } from './sim-disk.js';
 export { type SimRuntime, seededRandom, simRuntime } from './sim-runtime.js';
+export { type SimSpoolOptions, startSpool } from './sim-spool.js';
 export { type Scenario, type SimulationReport, simulateSpool } from './spool-simulation.js';

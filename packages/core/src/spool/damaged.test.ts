@@ -1,31 +1,19 @@
 // Segments with wrong bytes: what is good in them is delivered, what is not is counted, and the file is kept for people,
 // within bounds. Files that are merely unfinished are not kept.
 
-import { batchOf, SimMachine, type SimProcess } from '@spillway/testing';
+import { batchOf, SimMachine, type SimProcess, startSpool } from '@spillway/testing';
 import { expect, it, describe as suite } from 'vitest';
 import type { Batch } from '../batch.js';
 import type { SpoolEvent } from './events.js';
-import { createSpool, type Spool } from './spool.js';
+import type { Spool } from './spool.js';
 
 const machine = () => new SimMachine(1);
 const pad = 'x'.repeat(200);
 
 function start(disk: SimMachine, options: object = {}, segmentBytes = 2 ** 20) {
-  const process = disk.spawn('p');
   const events: SpoolEvent[] = [];
-  const spool = createSpool(
-    { directory: '/data/s', minFreeBytes: 0, compression: 'none', ...options },
-    {
-      runtime: process.runtime,
-      fs: process.fs,
-      destination: 'd',
-      env: {},
-      identity: { pid: 1, hostname: 'h', bootId: 'b' },
-      onEvent: (event) => events.push(event),
-      tuning: { segmentBytes, offload: false },
-    },
-  );
-  return { process, events, spool };
+  const onEvent = (event: SpoolEvent) => events.push(event);
+  return { events, ...startSpool(disk, { options, tuning: { segmentBytes }, onEvent }) };
 }
 
 const batch = (number: number) => batchOf([`{"n":${number},"pad":"${pad}"}`, '{}'], { firstSequence: 10 * number });

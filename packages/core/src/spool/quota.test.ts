@@ -1,12 +1,11 @@
 // The bounds of the disk, by properties: whatever is written, to whichever lanes, the spool stays within its bytes, gives
 // way in the right order, and counts exactly what it gave up.
 
-import { batchOf, SimMachine } from '@spillway/testing';
+import { batchOf, SimMachine, startSpool } from '@spillway/testing';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { LANES, type Lane } from '../lane.js';
 import type { SpoolEvent } from './events.js';
-import { createSpool } from './spool.js';
 
 const maxBytes = 2 ** 20;
 const segmentBytes = 32 * 1024;
@@ -45,20 +44,12 @@ it.each(['dropOldest', 'dropNewest'])(
     await fc.assert(
       fc.asyncProperty(writes, async (all) => {
         const disk = new SimMachine(1);
-        const { fs, runtime } = disk.spawn('p');
         const shelves = new Shelves();
-        const spool = createSpool(
-          { directory: '/data/s', minFreeBytes: 0, compression: 'none', maxBytes, whenFull },
-          {
-            runtime,
-            fs,
-            destination: 'd',
-            env: {},
-            identity: { pid: 1, hostname: 'h', bootId: 'b' },
-            tuning: { segmentBytes, offload: false },
-            onEvent: (event) => shelves.hear(event),
-          },
-        );
+        const { spool } = startSpool(disk, {
+          options: { maxBytes, whenFull },
+          tuning: { segmentBytes },
+          onEvent: (event) => shelves.hear(event),
+        });
         const taken: Record<Lane, number[]> = { high: [], normal: [], low: [] };
         for (const [n, [lane, kib]] of all.entries()) {
           const lines = Array.from({ length: kib }, () => `{"pad":"${'x'.repeat(1000)}"}`);

@@ -1,25 +1,11 @@
 // A process that dies while it writes a batch of the journal again as a whole, at every call that this takes.
 
-import { batchOf, SimMachine } from '@spillway/testing';
+import { batchOf, SimMachine, startSpool } from '@spillway/testing';
 import { expect, it } from 'vitest';
 import type { Batch } from '../batch.js';
-import { createSpool } from './spool.js';
 
-function start(disk: SimMachine, name: string, options: object = {}) {
-  const process = disk.spawn(name);
-  const spool = createSpool(
-    { directory: '/data/s', minFreeBytes: 0, compression: 'none', ...options },
-    {
-      runtime: process.runtime,
-      fs: process.fs,
-      destination: 'd',
-      env: {},
-      identity: { pid: 1, hostname: 'h', bootId: 'b' },
-      tuning: { segmentBytes: 600, offload: false },
-    },
-  );
-  return { process, spool };
-}
+const start = (disk: SimMachine, name: string, options: object = {}) =>
+  startSpool(disk, { name, options, tuning: { segmentBytes: 600 } });
 
 const lines = (first: number, count: number) =>
   Array.from({ length: count }, (_, i) => `{"n":${first + i},"pad":"${'x'.repeat(40)}"}`);
