@@ -12,11 +12,19 @@ const [framework, logging, sync] = process.argv.slice(2);
 const destination = pino.destination({ dest: '/dev/null', sync: sync === 'sync' });
 const contextual = () => pino(withContext({}), destination);
 const plain = () => pino({}, destination);
+// Everyone takes the caller's id, which ours does by itself: else a count of three digits would stand against a whole UUID.
+const ID = 'x-request-id';
+const identified = { genReqId: (req) => req.headers[ID] ?? crypto.randomUUID() };
 // pino-http as those configure it who mind its cost: one id instead of the whole request on every line, few fields.
 const lean = {
   quietReqLogger: true,
   serializers: { req: ({ id, method, url }) => ({ id, method, url }), res: ({ statusCode }) => ({ statusCode }) },
 };
+
+/** pino-http in one of its two ways. */
+function pinoHttp() {
+  return require('pino-http')({ logger: plain(), ...identified, ...(logging === 'pino-http-lean' ? lean : {}) });
+}
 
 /** The work of the handler. */
 async function work(log) {
@@ -33,7 +41,7 @@ function ofNode() {
   };
   if (logging === 'none') return http.createServer(answer);
   if (logging.startsWith('pino-http')) {
-    const log = require('pino-http')({ logger: plain(), ...(logging === 'pino-http-lean' ? lean : {}) });
+    const log = pinoHttp();
     return http.createServer((req, res) => {
       log(req, res);
       answer(req, res);
@@ -45,7 +53,7 @@ function ofNode() {
 function ofExpress() {
   const app = require('express')();
   if (logging.startsWith('pino-http')) {
-    app.use(require('pino-http')({ logger: plain(), ...(logging === 'pino-http-lean' ? lean : {}) }));
+    app.use(pinoHttp());
   }
   if (logging === 'spillway') app.use(require('@spillway/middleware/express').requestLog({ logger: contextual() }));
   app.get('/users/:id', async (req, res) => res.json(await work(req.log)));
@@ -59,7 +67,7 @@ async function ofFastify() {
   const { requestLog, childLoggerFactory } = require('@spillway/middleware/fastify');
   const options = {
     none: {},
-    own: { loggerInstance: logger },
+    own: { loggerInstance: logger, requestIdHeader: ID },
     spillway: { loggerInstance: logger, logController, childLoggerFactory },
   };
   const app = fastify(options[logging]);
@@ -75,8 +83,8 @@ async function ofHono() {
   const app = new Hono();
   const logger = logging === 'spillway' ? contextual() : plain();
   let logOf = () => logger;
-  // Ids, as ours gives them; Hono's logger has none, and by itself prints text for people. Here its text gets to the same
-  // destination in records of the same logger. The structured one makes records itself, and a logger with the id for handlers.
+  // Hono's logger has no ids, and by itself prints text for people. Here its text gets to the same destination in records of
+  // the same logger. The structured one makes records itself, and a logger with the id for handlers.
   if (logging === 'own' || logging === 'structured') app.use(require('hono/request-id').requestId());
   if (logging === 'own') app.use(require('hono/logger').logger((text) => logger.info(text)));
   if (logging === 'structured') {
