@@ -372,6 +372,25 @@ describe('over RELP', () => {
     expect(await open({ url: `relp://127.0.0.1:${peer.port}` })(three)).toEqual({ outcome: 'hold', reason });
   });
 
+  it('a welcome with a goodbye behind it is a retry, and the next connection is used', async () => {
+    const goodbye = relpFrame(0, 'serverclose', '');
+    const server = relpServer(() => '200 OK');
+    const peer = await listen({
+      ...server.options,
+      accept(socket, number) {
+        if (number > 1) return server.options.accept?.(socket, number);
+        const welcome = relpFrame(1, 'rsp', '200 OK\ncommands=syslog');
+        socket.once('data', () => socket.write(Buffer.concat([welcome, goodbye])));
+      },
+    });
+    const send = open({ url: `relp://127.0.0.1:${peer.port}` });
+    expect(await send(three)).toEqual({
+      outcome: 'retry',
+      reason: 'connection closed by the destination (SPILLWAY_PEER_CLOSED)',
+    });
+    expect(await send(three)).toEqual({ outcome: 'ack' });
+  });
+
   it('silence is a retry of what was not answered, within the time of the batch', async () => {
     const server = relpServer((_, text) => (/"[bc]"/.test(text) ? '' : '200 OK'));
     const peer = await listen(server.options);

@@ -44,10 +44,15 @@ export class StreamConnection {
     return !this.#over && !this.#finishing;
   }
 
+  /** @throws what ended it, where there is no use in writing any more */
+  assertAlive(): void {
+    if (!this.alive) throw this.#cause ?? coded('EPIPE', 'connection is over');
+  }
+
   /** Resolves when the operating system has taken all of it. */
   write(parts: readonly Uint8Array[]): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (!this.alive) return reject(this.#cause ?? coded('EPIPE', 'connection is over'));
+      this.assertAlive();
       const socket = this.#socket;
       let last: Error | null | undefined;
       let waiting = parts.length;
@@ -69,7 +74,7 @@ export class StreamConnection {
    */
   finish(): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (!this.alive) return reject(this.#cause ?? coded('EPIPE', 'connection is over'));
+      this.assertAlive();
       this.#finishing = { resolve, reject };
       this.#socket.end();
     });

@@ -76,6 +76,8 @@ export class StreamSender<Wire, Reply> implements Sender<Wire, Reply> {
 
   async #converse(link: Link<Wire, Reply>, wire: Wire, signal: AbortSignal): Promise<Reply> {
     const { connection, session } = link;
+    // It may have ended while it was handed over. A session that was told of its end has nobody who would end it again.
+    connection.assertAlive();
     // Nobody knows how much of the batch has left: what comes after it would not be understood.
     const giveUp = () => connection.destroy(coded('ECONNABORTED', 'a batch took too long'));
     signal.addEventListener('abort', giveUp, { once: true });

@@ -9,9 +9,11 @@ import { parseOptions } from '../options/parse.js';
 import { type Input, object } from '../options/schema.js';
 import { type Runtime, systemRuntime } from '../runtime.js';
 import { addressOf } from './address.js';
+import { coded } from './dial.js';
 import { streamFields } from './options.js';
 import { type Confirmation, plainProtocol, type StreamWire } from './plain.js';
 import { type StreamDefinition, streamTransport } from './transport.js';
+import type { SessionContext } from './types.js';
 
 const schemes = { tcp: { over: 'tcp' }, tls: { over: 'tls' }, unix: { over: 'unix' } } as const;
 const schema = object(streamFields(), { doc: '' });
@@ -290,6 +292,32 @@ describe('a greeting', () => {
     });
     const { failure } = connect(url, { protocol, options: { connectTimeoutMs: 100 } });
     expect(await failure('a')).toEqual({ outcome: 'retry', reason: 'connection timed out (ETIMEDOUT)' });
+  });
+
+  it('with which the connection ended at once is a failure: nothing is said on a connection that is over', async () => {
+    const { url } = await listen({ accept: (socket) => void socket.write('welcome, goodbye') });
+    const said: string[] = [];
+    const protocol = () => ({
+      open: ({ connection }: SessionContext) => {
+        let welcome = () => {};
+        return {
+          greet: () => new Promise<undefined>((resolve) => (welcome = () => resolve(undefined))),
+          received: () => {
+            welcome();
+            connection.destroy(coded('SPILLWAY_PEER_CLOSED', 'it said so'));
+          },
+          send: ({ body }: StreamWire) => {
+            said.push(body.toString());
+            return new Promise<string>(() => {});
+          },
+        };
+      },
+    });
+    expect(await connect(url, { protocol }).failure('a')).toEqual({
+      outcome: 'retry',
+      reason: 'connection closed by the destination (SPILLWAY_PEER_CLOSED)',
+    });
+    expect(said).toEqual([]);
   });
 
   it('and a protocol that cannot go on end the connection with its error', async () => {

@@ -11,7 +11,10 @@ export interface StreamSession<Wire, Reply> {
    * refuses us, and becomes the answer to every batch that waits for this connection.
    */
   greet?(): Promise<Reply | undefined>;
-  /** Sends a batch. Several may be under way; the signal of one that is aborted ends the whole connection. */
+  /**
+   * Sends a batch, on a connection that has not ended. Several may be under way; the signal of one that is aborted ends
+   * the whole connection.
+   */
   send(wire: Wire, signal: AbortSignal): Promise<Reply>;
   /** What came in, cut anywhere. Throwing ends the connection with that error. */
   received?(data: Buffer): void;
