@@ -57,7 +57,7 @@ export class StreamSender<Wire, Reply> implements Sender<Wire, Reply> {
   async send(wire: Wire, signal: AbortSignal): Promise<Reply> {
     signal.throwIfAborted();
     for (let attempt = 1; ; attempt++) {
-      const link = await abortable(this.#link(), signal);
+      const link = await abortable(this.#link(signal), signal);
       if (link.refusal !== undefined) return link.refusal;
       const { proven } = link;
       try {
@@ -98,12 +98,19 @@ export class StreamSender<Wire, Reply> implements Sender<Wire, Reply> {
   }
 
   /** A connection that is believed to work; one attempt serves everybody who waits for it. */
-  #link(): Promise<Link<Wire, Reply>> {
-    if (this.#settings.protocol.connectionPerBatch) return this.#connect();
+  #link(signal: AbortSignal): Promise<Link<Wire, Reply>> {
+    if (this.#settings.protocol.connectionPerBatch) return this.#ownLink(signal);
     this.#acquiring ??= this.#acquire().finally(() => {
       this.#acquiring = undefined;
     });
     return this.#acquiring;
+  }
+
+  /** A connection for one batch. Nobody takes it where that batch was given up meanwhile. */
+  async #ownLink(signal: AbortSignal): Promise<Link<Wire, Reply>> {
+    const link = await this.#connect();
+    if (signal.aborted) void this.#part(link);
+    return link;
   }
 
   async #acquire(): Promise<Link<Wire, Reply>> {

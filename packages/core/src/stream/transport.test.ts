@@ -261,6 +261,21 @@ describe("confirm: 'read'", () => {
     peer.connections[0]!.socket.resetAndDestroy();
     expect(await first).toMatchObject({ outcome: 'retry' });
   });
+
+  it('leaves no connection behind where a batch was given up while it was made', async () => {
+    const { peer, url } = await listen();
+    const { failure, send } = connect(url, { confirm: 'read' });
+    for (let i = 0; i < 3; i++) {
+      const limit = new AbortController();
+      const given = failure('a\n', limit.signal);
+      limit.abort();
+      await given;
+    }
+    await peer.until(() => peer.connections.length === 3, 'the connections');
+    await send('b\n');
+    await peer.until(() => peer.connections.every(({ ended }) => ended), 'the end of all connections');
+    expect(peer.data.toString()).toBe('b\n');
+  });
 });
 
 describe('a greeting', () => {
