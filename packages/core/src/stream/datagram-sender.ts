@@ -70,10 +70,7 @@ export class DatagramSender implements Sender<DatagramWire, DatagramReply> {
       return reply;
     } catch (error) {
       // An abort says nothing about the socket.
-      if (!signal.aborted) {
-        this.#turn++;
-        end(link, error);
-      }
+      if (!signal.aborted) this.#fail(link, error);
       throw error;
     } finally {
       if (--link.pending === 0 && !link.over) this.#release(link);
@@ -115,6 +112,13 @@ export class DatagramSender implements Sender<DatagramWire, DatagramReply> {
     return this.#acquiring;
   }
 
+  /** What is wrong with a socket is wrong with its address: the next one takes its turn, once for each socket. */
+  #fail(link: Link, error: unknown): void {
+    if (link.over) return;
+    this.#turn++;
+    end(link, error);
+  }
+
   #release(link: Link): void {
     if (this.#known === link) link.socket.unref();
     else end(link, coded('ABORT_ERR', 'closed'));
@@ -133,7 +137,7 @@ export class DatagramSender implements Sender<DatagramWire, DatagramReply> {
     await new Promise<void>((resolve, reject) => {
       socket.on('error', (error) => {
         reject(error);
-        end(link, error);
+        this.#fail(link, error);
       });
       socket.once('connect', resolve);
       socket.connect(address.port, found.address);

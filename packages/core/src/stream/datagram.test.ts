@@ -1,10 +1,21 @@
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { batchOf, sendSettings } from '@spillway/testing';
-import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { classifyFailure } from '../failure.js';
 import { type Runtime, systemRuntime } from '../runtime.js';
 import { datagramTransport } from './datagram.js';
+
+/** Hosts whose first address does not work: no socket can be connected to it, or nobody listens there. */
+vi.mock('node:dns/promises', async (original) => {
+  const { lookup } = await original<typeof import('node:dns/promises')>();
+  const works = { address: '127.0.0.1', family: 4 };
+  const hosts: Readonly<Record<string, object[]>> = {
+    'unreachable.test': [{ address: 'fe80::1', family: 6 }, works],
+    'refusing.test': [{ address: '127.0.0.2', family: 4 }, works],
+  };
+  return { lookup: async (host: string, options: object) => hosts[host] ?? lookup(host, options) };
+});
 
 const opened: { close(): Promise<void> }[] = [];
 afterEach(() => Promise.all(opened.splice(0).map((sender) => sender.close())));
@@ -88,6 +99,23 @@ describe('datagrams', () => {
     let verdict = await send('a');
     for (let i = 0; i < 3 && verdict.outcome !== 'ack'; i++) verdict = await send('a');
     expect(verdict).toEqual({ outcome: 'ack' });
+    await server.count(1);
+  });
+
+  it('try the other address also where the first cannot even be connected to', async () => {
+    const server = await receiver();
+    const { send } = connect(server.port, { host: 'unreachable.test' });
+    expect(await send('a')).toMatchObject({ outcome: 'retry' });
+    expect(await send('a')).toEqual({ outcome: 'ack' });
+    await server.count(1);
+  });
+
+  it('try the next address after one refusal, however many batches heard of it', async () => {
+    const server = await receiver();
+    const { send } = connect(server.port, { host: 'refusing.test', confirmMs: 2000 });
+    const refused = { outcome: 'retry', reason: 'connection refused (ECONNREFUSED)' };
+    expect(await Promise.all([send('a'), send('b')])).toEqual([refused, refused]);
+    expect(await send('c')).toEqual({ outcome: 'ack' });
     await server.count(1);
   });
 
