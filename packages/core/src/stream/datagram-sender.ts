@@ -78,9 +78,9 @@ export class DatagramSender implements Sender<DatagramWire, DatagramReply> {
   }
 
   async close(): Promise<void> {
+    // A socket that is being made ends when it is there: looking a name up takes as long as it takes.
     this.#closed = true;
-    const link = this.#known ?? (await this.#acquiring?.catch(() => undefined));
-    if (link) end(link, coded('ABORT_ERR', 'closed'));
+    if (this.#known) end(this.#known, closed());
   }
 
   async #transmit({ socket, watch }: Link, records: DatagramWire['records'], signal: AbortSignal) {
@@ -105,7 +105,7 @@ export class DatagramSender implements Sender<DatagramWire, DatagramReply> {
     const known = this.#known;
     if (known && !known.over && this.#runtime.monotonic() < known.expires) return Promise.resolve(known);
     this.#known = undefined;
-    if (known && known.pending === 0) end(known, coded('ABORT_ERR', 'closed'));
+    if (known && known.pending === 0) end(known, closed());
     this.#acquiring ??= this.#connect().finally(() => {
       this.#acquiring = undefined;
     });
@@ -121,14 +121,14 @@ export class DatagramSender implements Sender<DatagramWire, DatagramReply> {
 
   #release(link: Link): void {
     if (this.#known === link) link.socket.unref();
-    else end(link, coded('ABORT_ERR', 'closed'));
+    else end(link, closed());
   }
 
   async #connect(): Promise<Link> {
     const { address, confirmMs, maxConnectionAgeMs } = this.#settings;
     const all = await lookup(address.host, { all: true });
     const found = all[this.#turn % all.length]!;
-    if (this.#closed) throw coded('ABORT_ERR', 'closed');
+    if (this.#closed) throw closed();
     const socket = dgram.createSocket(found.family === 6 ? 'udp6' : 'udp4');
     const watch = new QuietWatch(this.#runtime, confirmMs);
     const expires = this.#runtime.monotonic() + maxConnectionAgeMs * (0.8 + 0.4 * this.#runtime.random());
@@ -142,6 +142,7 @@ export class DatagramSender implements Sender<DatagramWire, DatagramReply> {
       socket.once('connect', resolve);
       socket.connect(address.port, found.address);
     });
+    if (this.#closed) end(link, closed());
     this.#known = link;
     return link;
   }
@@ -152,4 +153,8 @@ function end(link: Link, error: unknown): void {
   link.over = true;
   link.watch.ended(error);
   link.socket.close();
+}
+
+function closed(): Error {
+  return coded('ABORT_ERR', 'closed');
 }

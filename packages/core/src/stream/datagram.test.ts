@@ -6,7 +6,7 @@ import { classifyFailure } from '../failure.js';
 import { type Runtime, systemRuntime } from '../runtime.js';
 import { datagramTransport } from './datagram.js';
 
-/** Hosts whose first address does not work: no socket can be connected to it, or nobody listens there. */
+/** Hosts whose first address does not work: no socket can be connected to it, or nobody listens there. And one that no server knows, nor says so. */
 vi.mock('node:dns/promises', async (original) => {
   const { lookup } = await original<typeof import('node:dns/promises')>();
   const works = { address: '127.0.0.1', family: 4 };
@@ -14,7 +14,10 @@ vi.mock('node:dns/promises', async (original) => {
     'unreachable.test': [{ address: 'fe80::1', family: 6 }, works],
     'refusing.test': [{ address: '127.0.0.2', family: 4 }, works],
   };
-  return { lookup: async (host: string, options: object) => hosts[host] ?? lookup(host, options) };
+  return {
+    lookup: async (host: string, options: object) =>
+      host === 'silent.test' ? new Promise(() => {}) : (hosts[host] ?? lookup(host, options)),
+  };
 });
 
 const opened: { close(): Promise<void> }[] = [];
@@ -148,6 +151,15 @@ describe('datagrams', () => {
 
   it('to a name that nobody knows are kept', async () => {
     expect(await connect(9, { host: 'no-such-host.invalid' }).send('a')).toMatchObject({ outcome: 'retry' });
+  });
+
+  it('are given up at once by who closes, however long the name takes', async () => {
+    const { sender, transport } = connect(9, { host: 'silent.test' });
+    const limit = new AbortController();
+    const sent = sender.send(transport.encode(batchOf(['a'])), limit.signal);
+    await sender.close();
+    limit.abort();
+    await expect(sent).rejects.toThrow();
   });
 
   it('cannot be compressed', () => {
