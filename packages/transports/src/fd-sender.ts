@@ -1,6 +1,7 @@
 // Writes batches to a file descriptor that may be slow, full or gone, without ever waiting on the event loop.
 // In: bytes. Out: what became of them. Writes are one after the other, so lines never mix.
-// Invariant: an aborted write goes on, at the next attempt at the same bytes, where it had stopped: no line comes twice.
+// Invariants: an aborted write goes on, at the next attempt at the same bytes, where it had stopped: no line comes twice;
+// where other bytes come first, a line that was cut off is ended before them, and comes again as a whole.
 
 import { write } from 'node:fs';
 import { type Runtime, type Sender, sleep } from '@spillway/core';
@@ -14,12 +15,15 @@ export interface FdReply {
 /** A full pipe is looked at again after this, then after twice that, and so on. */
 const firstWaitMs = 1;
 const longestWaitMs = 50;
+const newline = 0x0a;
 
 /** The sender for a file descriptor. */
 export class FdSender implements Sender<Buffer, FdReply> {
   readonly #fd: number;
   readonly #runtime: Runtime;
   readonly #written = new WeakMap<Buffer, number>();
+  /** What was written last, if it stopped within a line. */
+  #cut: Buffer | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(fd: number, runtime: Runtime) {
@@ -28,13 +32,24 @@ export class FdSender implements Sender<Buffer, FdReply> {
   }
 
   send(bytes: Buffer, signal: AbortSignal): Promise<FdReply> {
-    const mine = this.#last.then(() => this.#write(bytes, signal));
+    const mine = this.#last.then(() => this.#writeLines(bytes, signal));
     this.#last = mine.catch(() => undefined);
     return mine;
   }
 
   /** The descriptor belongs to the process: it stays open. */
   async close(): Promise<void> {}
+
+  async #writeLines(bytes: Buffer, signal: AbortSignal): Promise<FdReply> {
+    const cut = this.#cut;
+    if (cut && cut !== bytes) {
+      // The other batch may have been dropped, or be on the disk meanwhile: these lines must not be glued to its half one.
+      const ended = await this.#write(Buffer.of(newline), signal);
+      if (ended.code !== undefined) return ended;
+      this.#written.set(cut, cut.lastIndexOf(newline, this.#written.get(cut)! - 1) + 1);
+    }
+    return this.#write(bytes, signal);
+  }
 
   async #write(bytes: Buffer, signal: AbortSignal): Promise<FdReply> {
     let waitMs = firstWaitMs;
@@ -44,6 +59,7 @@ export class FdSender implements Sender<Buffer, FdReply> {
       const { written, code } = await writeOnce(this.#fd, bytes, at);
       at += written;
       this.#written.set(bytes, at);
+      if (written > 0) this.#cut = bytes[at - 1] === newline ? undefined : bytes;
       if (code === 'EAGAIN') {
         // Whoever reads is slow. There is no event for descriptors we do not own: look again soon.
         await sleep(this.#runtime, waitMs, signal);

@@ -69,6 +69,36 @@ describe('a file descriptor', () => {
     expect(await answer).toBe(`${batch.bytes.length * 2} ${expected}`);
   });
 
+  it('takes other lines after an interruption whole, and the interrupted ones from the line that was cut', async () => {
+    const { child, sender } = pipeTo(`
+      let text = '';
+      setTimeout(() => process.stdin.on('data', (chunk) => {
+        text += chunk;
+        if (text.endsWith('the end\\n')) process.stdout.write(text, () => process.exit());
+      }), 300);
+    `);
+    const read = new Promise<string>((resolve) => {
+      let text = '';
+      child.stdout!.on('data', (data: Buffer) => {
+        text += data.toString();
+      });
+      child.stdout!.once('end', () => resolve(text));
+    });
+    await expect(sender.send(batch.bytes, AbortSignal.timeout(100))).rejects.toThrow();
+    for (const bytes of [Buffer.from('{"other":1}\n{"other":2}\n'), batch.bytes, Buffer.from('the end\n')]) {
+      expect(await sender.send(bytes, AbortSignal.timeout(20_000))).toEqual({});
+    }
+    const lines = (await read).split('\n').slice(0, -1);
+    const wanted = batch.bytes.toString().split('\n').slice(0, -1);
+    const other = lines.indexOf('{"other":1}');
+    expect(lines.slice(other, other + 2)).toEqual(['{"other":1}', '{"other":2}']);
+    // What was cut off stands alone, in a line of its own, and comes again as a whole.
+    const cut = lines[other - 1]!;
+    expect(wanted).not.toContain(cut);
+    expect(wanted.some((line) => line.startsWith(cut))).toBe(true);
+    expect([...lines.slice(0, other - 1), ...lines.slice(other + 2)]).toEqual([...wanted, 'the end']);
+  });
+
   it('whose reader is gone says so', async () => {
     const { child, sender } = pipeTo('setTimeout(() => {}, 60_000)');
     const gone = new Promise((resolve) => child.once('exit', resolve));
