@@ -58,6 +58,8 @@ export class RedisSession implements StreamSession<RedisWire, RedisReply> {
 
   send(wire: RedisWire): Promise<RedisReply> {
     return new Promise((resolve, reject) => {
+      // It may have ended while the password was read: then nothing would end it again.
+      this.#connection.assertAlive();
       this.#jobs.push({ wire, answers: [], resolve, reject });
       // A failure to write is the end of the connection, which settles all jobs.
       this.#connection.write([wire.body]).catch(() => {});

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -238,6 +239,29 @@ describe('a conversation with redis', () => {
       outcome: 'hold',
       reason: expect.stringContaining('`passwordFile` (ENOENT)'),
     });
+  });
+
+  it('that ends while the password is read is a retry, and the next one works', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'spillway-redis-'));
+    onTestFinished(() => rm(directory, { recursive: true }));
+    const passwordFile = join(directory, 'password');
+    // Whoever reads it waits until somebody writes.
+    execFileSync('mkfifo', [passwordFile]);
+    const turns = async () => {
+      for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
+    };
+    const peer = await recordingPeer({
+      accept: (socket, number) => void (number === 1 && turns().then(() => socket.end())),
+      received: ({ socket, data }) => void socket.write(data.includes('XADD') ? id.repeat(3) : '+OK\r\n'),
+    });
+    onTestFinished(() => peer.close());
+    const { send } = connect({ url: `redis://127.0.0.1:${peer.port}`, passwordFile });
+    const first = send(batch);
+    await peer.until(() => peer.connections[0]?.ended === true, 'the end of the first connection');
+    await writeFile(passwordFile, 'right');
+    expect(await first).toMatchObject({ outcome: 'retry', reason: expect.stringContaining('SPILLWAY_PEER_CLOSED') });
+    const [verdict] = await Promise.all([send(batch), writeFile(passwordFile, 'right')]);
+    expect(verdict).toEqual({ outcome: 'ack' });
   });
 
   it('does not send again what was answered before the connection broke', async () => {
