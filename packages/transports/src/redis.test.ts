@@ -162,6 +162,11 @@ describe('redis', () => {
     expect(redis({ url: given }).destination).toBe(destination);
   });
 
+  it('takes TLS options with its scheme in capitals too', () => {
+    expect(() => redis({ url: 'REDISS://cache', tls: {} })).not.toThrow();
+    expect(() => redis({ url: 'REDIS://cache', tls: {} })).toThrow('with redis://');
+  });
+
   it.each([
     [{ url: 'http://cache' }, 'redis://host'],
     [{ url: 'redis://cache/two' }, 'redis://host'],

@@ -130,8 +130,9 @@ function loginOf(parsed: Parsed<typeof redisOptions>, place: RedisPlace): RedisL
 }
 
 /** Options that would have no effect, or contradict each other. */
-function refuseUseless({ type, url }: Parsed<typeof redisOptions>, given: RedisOptions, place: RedisPlace): void {
+function refuseUseless({ type }: Parsed<typeof redisOptions>, given: RedisOptions, place: RedisPlace): void {
   if (type === 'list') refuseWith('redis', given, 'type list', ['field', 'idField', 'fields', 'idempotent']);
-  if (!url.startsWith('rediss:')) refuseIdle('redis', given, url.slice(0, url.indexOf(':')), ['tls']);
+  const { address, shown } = place;
+  if (address.kind !== 'tls') refuseIdle('redis', given, shown.slice(0, shown.indexOf(':')), ['tls']);
   if (place.database !== undefined) refuseWith('redis', given, 'a database in the URL', ['database']);
 }

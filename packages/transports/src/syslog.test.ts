@@ -274,6 +274,12 @@ describe('a message', () => {
   });
 });
 
+it('a scheme is the same however it is written', () => {
+  expect(() => syslog({ url: 'RELP://h:2514', confirmMs: 5 })).toThrow('no `syslog.confirmMs` with relp://');
+  const { recommended } = syslog({ url: ' RELP://h:2514', hostname });
+  expect(recommended).toEqual(syslog({ url: 'relp://h:2514', hostname }).recommended);
+});
+
 describe('over a stream', () => {
   const ours = authority();
 

@@ -141,7 +141,8 @@ const maxDatagramBytes = 65_507;
 export function syslog(options: SyslogOptions): AnyTransport {
   const parsed = parseOptions(syslogOptions, options, 'syslog');
   const { url } = parsed;
-  const scheme = url.slice(0, url.indexOf(':')) as keyof typeof schemes;
+  // Written in capitals or behind a space it is the same scheme.
+  const scheme = new URL(url).protocol.slice(0, -1) as keyof typeof schemes;
   const address = addressOf(url, schemes)!;
   refuseIdle('syslog', options, scheme, idleOptions[scheme]);
   const form = formOf(parsed);
