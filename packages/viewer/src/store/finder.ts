@@ -77,7 +77,7 @@ export class Finder {
         this.#moveTo(row.id);
         this.#take(row);
         if (this.#full && !this.#search.tail) return true;
-        bytes += row.line?.length ?? 0;
+        bytes += sizeOf(row);
         if (++rows === STEP_ROWS || bytes >= STEP_BYTES) return false;
       }
     } finally {
@@ -133,13 +133,19 @@ export class Finder {
       this.#more++;
       return;
     }
-    this.#found.push(render(row));
-    this.#bytes += row.line.length;
+    const rendered = render(row);
+    this.#found.push(rendered);
+    this.#bytes += rendered.length;
     if (this.#found.length >= this.#search.limit || this.#bytes >= this.#search.maxBytes) {
       this.#full = true;
       this.#next = row.id;
     }
   }
+}
+
+/** Bytes that were read for a row; of one that is only counted, none. */
+function sizeOf({ line, labels, metadata }: Partial<Row>): number {
+  return (line?.length ?? 0) + (labels?.length ?? 0) + (metadata?.length ?? 0);
 }
 
 function candidate(row: Row): Candidate {

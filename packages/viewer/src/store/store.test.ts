@@ -155,6 +155,18 @@ test('a page is cut by bytes, and goes on where it was cut', () => {
   expect(first.result().next).toBe(4);
 });
 
+test('what a page is cut by are all its bytes, those of labels and metadata too', () => {
+  const store = open();
+  const [label, detail] = ['l'.repeat(10_000), 'm'.repeat(5000)];
+  for (let i = 0; i < 10; i++) store.write([loki(`{app="${label}"}`, `${i}`, { detail })], i);
+  for (const tail of [false, true]) {
+    const { json, records, next, more } = run(store, { maxBytes: 40_000, tail }).result();
+    expect(records).toBe(3);
+    expect(json.length).toBeLessThan(60_000);
+    expect(tail ? more : next).toBe(tail ? 7 : 8);
+  }
+});
+
 test('the oldest leave when there are more than maxRecords, from the index too', () => {
   const store = open({ maxRecords: 100 });
   for (let i = 0; i < 25; i++)
