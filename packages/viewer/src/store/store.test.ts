@@ -203,6 +203,21 @@ test('the oldest leave when the database would outgrow maxBytes, and the file st
   expect(onDisk).toBeLessThan(maxBytes + 6 * 1024 * 1024);
 });
 
+test('one push of few bytes that make large records does not make the file large either', () => {
+  const directory = temporary();
+  const maxBytes = 4 * 1024 * 1024;
+  const store = open({ maxBytes, file: join(directory, 'records.db') });
+  const stream = { a: 'x'.repeat(16_000), b: 'y'.repeat(16_000) };
+  const values = Array.from({ length: 3000 }, (_, i) => [`${1_700_000_000_000_000_000n + BigInt(i)}`, `line ${i}`]);
+  const body = Buffer.from(JSON.stringify({ streams: [{ stream, values }] }));
+  expect(store.write([{ format: 'loki-json', body, key: '' }], 1)).toMatchObject([{ status: 204, records: 3000 }]);
+  expect(search(store, { limit: 1 })[0]?.record).toBe('line 2999');
+  const { diskBytes, records, oldestId, newestId } = store.stats();
+  expect(diskBytes).toBeLessThanOrEqual(maxBytes);
+  expect(newestId - oldestId + 1).toBe(records);
+  expect(statSync(join(directory, 'records.db')).size).toBeLessThan(maxBytes * 2);
+});
+
 test('what was committed is there after reopening, with its counts, ids and index', () => {
   const file = join(temporary(), 'records.db');
   const before = open({ file, maxRecords: 100 });

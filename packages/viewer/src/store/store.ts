@@ -27,6 +27,9 @@ interface Statements {
   readonly pages: Statement;
 }
 
+/** Bytes of records after which the size of the database is looked at, within a push too. */
+const STEP_BYTES = 1024 * 1024;
+
 /** The store. Synchronous: it lives on a thread of its own. */
 export class Store {
   readonly db: Database;
@@ -37,6 +40,8 @@ export class Store {
   readonly #statements: Statements;
   #counts!: { records: number; bytes: number; oldestId: number; newestId: number; levels: LevelCounts };
   #stats!: StoreStats;
+  /** Bytes of records since the size was looked at. */
+  #grown = 0;
   #labels: { of: Pairs | undefined; bytes: Buffer | null } = { of: undefined, bytes: null };
 
   constructor(options: StoreOptions) {
@@ -113,15 +118,21 @@ export class Store {
     const counts = this.#counts;
     const { time, level, json, line, text } = describe(entry, now);
     if (entry.labels !== this.#labels.of) this.#labels = { of: entry.labels, bytes: toBytes(entry.labels) };
+    const metadata = toBytes(entry.metadata);
     const id = ++counts.newestId;
-    this.#statements.insert.run([id, time, level, json ? 1 : 0, this.#labels.bytes, toBytes(entry.metadata), line]);
+    this.#statements.insert.run([id, time, level, json ? 1 : 0, this.#labels.bytes, metadata, line]);
     this.text.add(id, text);
     counts.records++;
     counts.bytes += line.length;
     counts.levels[levelName(level)]++;
+    // The labels of a stream come once in a body and are stored with each of its records: a small body may become a
+    // thousand times as large.
+    this.#grown += line.length + text.length + (this.#labels.bytes?.length ?? 0) + (metadata?.length ?? 0);
+    if (this.#grown > STEP_BYTES) this.#evict();
   }
 
   #evict(): void {
+    this.#grown = 0;
     const { maxRecords, maxBytes } = this.#options;
     const counts = this.#counts;
     if (counts.records > maxRecords) this.#evictBelow(counts.newestId - maxRecords + 1);
