@@ -383,6 +383,17 @@ test('clearing removes everything and goes on', () => {
   expect(search(store, { query: 'old' })).toEqual([]);
 });
 
+test('what comes again after it was cleared is stored again', () => {
+  const store = open();
+  const pushes = [loki('{app="shop"}', 'hi', {}), { ...ndjson('{"a":1}'), key: 'k-1' }];
+  for (const cleared of [false, true]) {
+    if (cleared) store.clear();
+    expect(store.write(pushes, 1)).toMatchObject([{ duplicate: false }, { duplicate: false }]);
+    expect(store.write(pushes, 1)).toMatchObject([{ duplicate: true }, { duplicate: true }]);
+    expect(search(store, {})).toHaveLength(2);
+  }
+});
+
 function open(options: { file?: string; maxRecords?: number; maxBytes?: number } = {}): Store {
   const store = new Store({ file: ':memory:', maxRecords: 200_000, maxBytes: 512 * 1024 * 1024, ...options });
   stores.push(store);

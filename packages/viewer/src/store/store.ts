@@ -80,10 +80,10 @@ export class Store {
     }
   }
 
-  /** Removes every record; ids go on rising. */
+  /** Removes every record; ids go on rising. What comes again is no repetition any more: it would be acked and not there. */
   clear(): void {
     this.#transaction(() => {
-      this.db.exec('delete from records');
+      this.db.exec('delete from records; delete from batches');
       this.text.clear();
       this.#counts = { ...this.#counts, records: 0, bytes: 0, levels: noLevels() };
       this.#counts.oldestId = this.#counts.newestId + 1;
