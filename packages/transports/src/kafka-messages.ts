@@ -83,8 +83,17 @@ export function kafkaMessages(batch: Batch, form: KafkaForm): KafkaWire {
 }
 
 function keyOf(batch: Batch, i: number, field: string): Buffer | undefined {
-  const value = batch.fields(i)[field];
+  const value = parsed(batch, i)[field];
   if (value === undefined || value === null) return undefined;
   const key = Buffer.from(typeof value === 'object' ? JSON.stringify(value) : String(value));
   return key.subarray(0, maxKeyBytes);
+}
+
+/** A line that cannot be parsed has no fields: it is sent all the same. */
+function parsed(batch: Batch, i: number): Readonly<Record<string, unknown>> {
+  try {
+    return batch.fields(i) ?? {};
+  } catch {
+    return {};
+  }
 }

@@ -114,6 +114,15 @@ describe('kafka', () => {
     expect(new Set(messages.map(({ partition }) => partition)).size).toBe(4);
   });
 
+  it('takes no key from a line that cannot be parsed, and sends it all the same', () => {
+    const lines = ['{"user":"ann"}', '{"level":30,"time":1700000000000,"user":NaN}'];
+    const { messages } = kafka({ brokers, keyFrom: 'user' }).encode(batchOf(lines));
+    expect(messages.map(({ key, value }) => [key?.toString(), value.toString()])).toEqual([
+      ['ann', lines[0]],
+      [undefined, lines[1]],
+    ]);
+  });
+
   it('holds when a topic is missing that it is not to create', () => {
     const judge = (createTopics: boolean) =>
       kafka({ brokers, createTopics }).classify(failed('UNKNOWN_TOPIC_OR_PARTITION'), batch);
