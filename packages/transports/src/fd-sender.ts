@@ -5,6 +5,7 @@
 
 import { write } from 'node:fs';
 import { type Runtime, type Sender, sleep } from '@spillway/core';
+import { abortable } from './abortable.js';
 
 /** What became of a write. */
 export interface FdReply {
@@ -34,7 +35,8 @@ export class FdSender implements Sender<Buffer, FdReply> {
   send(bytes: Buffer, signal: AbortSignal): Promise<FdReply> {
     const mine = this.#last.then(() => this.#writeLines(bytes, signal));
     this.#last = mine.catch(() => undefined);
-    return mine;
+    // The pipe of a shell blocks whoever writes until somebody reads: that goes on, and whoever comes next waits for it.
+    return abortable(mine, signal);
   }
 
   /** The descriptor belongs to the process: it stays open. */

@@ -7,6 +7,7 @@
 import type { Socket } from 'node:net';
 import type { Producer, ProducerOptions } from '@platformatic/kafka';
 import { type Runtime, type Sender, SpillwayError, sleep, type TlsMaterial } from '@spillway/core';
+import { abortable } from './abortable.js';
 import { loadClient } from './client.js';
 import { kafkaFailure } from './kafka-failure.js';
 import type { KafkaMessage, KafkaWire } from './kafka-messages.js';
@@ -143,13 +144,4 @@ function storedOf({ messages }: KafkaWire, partitions: readonly number[], count:
   if (partitions.length === 0 || !count) return [];
   const stored = new Set(partitions);
   return messages.flatMap(({ partition }, i) => (stored.has(partition % count) ? [i] : []));
-}
-
-/** The promise, or the signal's reason as soon as it is aborted. */
-function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }

@@ -1,5 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, createReadStream, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemRuntime } from '@spillway/core';
@@ -97,6 +98,26 @@ describe('a file descriptor', () => {
     expect(wanted).not.toContain(cut);
     expect(wanted.some((line) => line.startsWith(cut))).toBe(true);
     expect([...lines.slice(0, other - 1), ...lines.slice(other + 2)]).toEqual([...wanted, 'the end']);
+  });
+
+  it('that blocks holds nobody up beyond his time, and gets everything once', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'spillway-fd-'));
+    const path = join(directory, 'pipe');
+    execFileSync('mkfifo', [path]);
+    // A descriptor that others have opened, as a shell's pipe is: a write to it waits in the operating system.
+    const fd = openSync(path, 'r+');
+    const sender = new FdSender(fd, systemRuntime);
+    const first = sender.send(batch.bytes, AbortSignal.timeout(100));
+    const second = sender.send(batch.bytes, AbortSignal.timeout(100));
+    await expect(Promise.all([first, second])).rejects.toThrow();
+    await expect(second).rejects.toThrow();
+    const chunks: Buffer[] = [];
+    const reader = createReadStream(path).on('data', (chunk) => chunks.push(chunk as Buffer));
+    expect(await sender.send(batch.bytes, AbortSignal.timeout(10_000))).toEqual({});
+    closeSync(fd);
+    await once(reader, 'end');
+    expect(Buffer.concat(chunks).equals(batch.bytes)).toBe(true);
+    rmSync(directory, { recursive: true });
   });
 
   it('whose reader is gone says so', async () => {
