@@ -111,19 +111,28 @@ class Service {
   }
 
   #end(): void {
-    const request = this.#ends.shift()!;
+    const { kind, id } = this.#ends.shift()!;
+    if (kind === 'clear') this.#clear(id);
+    else this.#close(id);
+  }
+
+  #clear(id: number): void {
     try {
-      if (request.kind === 'clear') {
-        this.#store.clear();
-        this.#post({ kind: 'cleared', id: request.id, stats: this.#store.stats() });
-        return;
-      }
-      this.#searches.length = 0;
-      this.#ends.length = 0;
-      this.#store.close();
-      this.#post({ kind: 'closed', id: request.id });
+      this.#store.clear();
+      this.#post({ kind: 'cleared', id, stats: this.#store.stats() });
     } catch (error) {
-      this.#post({ kind: 'failed', id: request.id, message: (error as Error).message });
+      this.#post({ kind: 'failed', id, message: (error as Error).message });
+    }
+  }
+
+  #close(id: number): void {
+    this.#searches.length = 0;
+    this.#ends.length = 0;
+    try {
+      this.#store.close();
+      this.#post({ kind: 'closed', id });
+    } catch (error) {
+      this.#post({ kind: 'failed', id, message: (error as Error).message });
     }
     this.#port.close();
   }
