@@ -1,5 +1,7 @@
 // Where to send: a transport by its name, with options from the command line, a file and the environment.
 
+import type { AnyTransport } from '@spillway/core';
+import { loadTransport } from '@spillway/transports';
 import { type OptionSpec, type Run, UsageError } from './command.js';
 import { gather, keyOptions } from './settings.js';
 
@@ -29,6 +31,17 @@ export function destinationOf(run: Run): { to: readonly [string, Raw]; pipeline:
   const options = name === configured ? { ...(own as Raw | undefined) } : {};
   for (const setting of run.values.all('set')) assign(options, setting);
   return { to: [name, options], pipeline };
+}
+
+/** The transport to send with.
+ * @throws UsageError where its lines would be mixed with the result of the command
+ */
+export async function transportOf(run: Run, to: readonly [string, Raw]): Promise<AnyTransport> {
+  const transport = await loadTransport(to);
+  if (run.values.has('json') && transport.name === 'stdout' && transport.destination === 'stdout') {
+    throw new UsageError('--json and --to stdout both write to stdout: leave one out');
+  }
+  return transport;
 }
 
 /** `a.b=text` or `a.b:=json`. */

@@ -159,12 +159,19 @@ it.each([
   [['drain', '--to', 'http', '--set', 'url', '/tmp'], '--set takes path=value'],
   [['drain', '--to', 'http', '--set', 'headers:={hunter2', '/tmp'], '--set headers:=… takes JSON'],
   [['drain', '--to', 'stdout', '--json', '/tmp'], 'both write to stdout'],
+  [['dead-letters', 'retry', '--to', 'stdout', '--json', '/tmp'], 'both write to stdout'],
   [['drain', '--to', 'http', '--set', 'urll=x', '/tmp'], 'did you mean `http.url`?'],
 ])('refuses %j', async (args, words) => {
   const said = await spillway(args);
   expect(said.code).toBe(2);
   expect(said.stderr).toContain(words);
   expect(said.stderr).not.toContain('hunter2');
+});
+
+it('gives the result on stdout where the records go to stderr', async () => {
+  const said = await spillway(['drain', '--to', 'stdout', '--set', 'stream=stderr', '--json', ground.directory]);
+  expect(said).toMatchObject({ code: 0, stderr: '' });
+  expect(said.json()).toMatchObject({ command: 'drain', folders: [] });
 });
 
 it('draws a line with share, rate and time left', () => {

@@ -1,10 +1,9 @@
 // `spillway dead-letters retry`: sends dead letters again, as the records they were, and removes only what was acked.
 
 import { Backlog, type RetryReport } from '@spillway/core';
-import { loadTransport } from '@spillway/transports';
 import { awake } from '../awake.js';
 import { type Command, Failure, type Run } from '../command.js';
-import { destinationOf, destinationOptions } from '../destination.js';
+import { destinationOf, destinationOptions, transportOf } from '../destination.js';
 import { exitCodes } from '../io.js';
 import { Output } from '../output.js';
 import { encryptionOf } from '../settings.js';
@@ -40,7 +39,7 @@ export const retry: Command = {
   async run(run) {
     const output = new Output(run.io, run.values.has('json'));
     const { to, pipeline } = destinationOf(run);
-    const transport = await loadTransport(to);
+    const transport = await transportOf(run, to);
     const patienceMs = (run.values.whole('patience') ?? 60) * 1000;
     const { chosen, others } = chooseFolders(run, await folders(run), transport);
     for (const { path, deadLetterBytes } of others) {

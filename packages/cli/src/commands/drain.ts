@@ -4,10 +4,9 @@
 
 import { Backlog, type BacklogReport } from '@spillway/core';
 import { type FolderSurvey, type QueueSurvey, surveySpools } from '@spillway/core/spool';
-import { loadTransport } from '@spillway/transports';
 import { awake } from '../awake.js';
-import { type Command, Failure, type OptionSpec, type Run, UsageError } from '../command.js';
-import { destinationOf, destinationOptions } from '../destination.js';
+import { type Command, Failure, type OptionSpec, type Run } from '../command.js';
+import { destinationOf, destinationOptions, transportOf } from '../destination.js';
 import { type ExitCode, exitCodes } from '../io.js';
 import { Output } from '../output.js';
 import { Progress } from '../progress.js';
@@ -41,10 +40,7 @@ export const drain: Command = {
   async run(run) {
     const output = new Output(run.io, run.values.has('json'));
     const { to, pipeline } = destinationOf(run);
-    const transport = await loadTransport(to);
-    if (transport.name === 'stdout' && run.values.has('json')) {
-      throw new UsageError('--json and --to stdout both write to stdout: leave one out');
-    }
+    const transport = await transportOf(run, to);
     const patienceMs = (run.values.whole('patience') ?? 60) * 1000;
     const waitMs = (run.values.whole('wait') ?? 20) * 1000;
     const { chosen, others } = chooseFolders(run, await folders(run), transport);
