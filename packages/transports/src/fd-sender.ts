@@ -3,7 +3,7 @@
 // Invariants: an aborted write goes on, at the next attempt at the same bytes, where it had stopped: no line comes twice;
 // where other bytes come first, a line that was cut off is ended before them, and comes again as a whole.
 
-import { write } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, write } from 'node:fs';
 import { type Runtime, type Sender, sleep } from '@spillway/core';
 import { abortable } from './abortable.js';
 
@@ -21,6 +21,8 @@ const newline = 0x0a;
 /** The sender for a file descriptor. */
 export class FdSender implements Sender<Buffer, FdReply> {
   readonly #fd: number;
+  /** The same pipe, opened once more so that it does not block; undefined until the first write, null where there is none. */
+  #own: number | null | undefined;
   readonly #runtime: Runtime;
   readonly #written = new WeakMap<Buffer, number>();
   /** What was written last, if it stopped within a line. */
@@ -35,12 +37,19 @@ export class FdSender implements Sender<Buffer, FdReply> {
   send(bytes: Buffer, signal: AbortSignal): Promise<FdReply> {
     const mine = this.#last.then(() => this.#writeLines(bytes, signal));
     this.#last = mine.catch(() => undefined);
-    // The pipe of a shell blocks whoever writes until somebody reads: that goes on, and whoever comes next waits for it.
+    // A descriptor that blocks holds a write until somebody reads: that goes on, and whoever comes next waits for it.
     return abortable(mine, signal);
   }
 
-  /** The descriptor belongs to the process: it stays open. */
-  async close(): Promise<void> {}
+  /** The descriptor belongs to the process: it stays open. Ours is closed after the last write, lest that goes elsewhere. */
+  async close(): Promise<void> {
+    const closed = this.#last.then(() => {
+      const own = this.#own;
+      this.#own = null;
+      if (typeof own === 'number') closeSync(own);
+    });
+    this.#last = closed.catch(() => undefined);
+  }
 
   async #writeLines(bytes: Buffer, signal: AbortSignal): Promise<FdReply> {
     const cut = this.#cut;
@@ -56,9 +65,10 @@ export class FdSender implements Sender<Buffer, FdReply> {
   async #write(bytes: Buffer, signal: AbortSignal): Promise<FdReply> {
     let waitMs = firstWaitMs;
     let at = this.#written.get(bytes) ?? 0;
+    if (this.#own === undefined) this.#own = withoutBlocking(this.#fd);
     while (at < bytes.length) {
       signal.throwIfAborted();
-      const { written, code } = await writeOnce(this.#fd, bytes, at);
+      const { written, code } = await writeOnce(this.#own ?? this.#fd, bytes, at);
       at += written;
       this.#written.set(bytes, at);
       if (written > 0) this.#cut = bytes[at - 1] === newline ? undefined : bytes;
@@ -70,6 +80,20 @@ export class FdSender implements Sender<Buffer, FdReply> {
       else waitMs = firstWaitMs;
     }
     return {};
+  }
+}
+
+/**
+ * A description of a pipe that is ours alone and does not block, where the system can give one. The pipe of a shell
+ * blocks, and a thread that waits in it for a reader keeps the process even from its end.
+ */
+function withoutBlocking(fd: number): number | null {
+  try {
+    // Of a file it would start at the beginning, over what is there.
+    if (!fstatSync(fd).isFIFO()) return null;
+    return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch {
+    return null;
   }
 }
 

@@ -1,6 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, createReadStream, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemRuntime } from '@spillway/core';
@@ -26,6 +27,11 @@ transportContract<StdoutOptions, Buffer, FdReply>({
   ],
 });
 
+interface Handle {
+  readonly fd: number;
+  setBlocking(blocking: boolean): void;
+}
+
 describe('a file descriptor', () => {
   const children: ChildProcess[] = [];
   afterEach(() => {
@@ -36,9 +42,9 @@ describe('a file descriptor', () => {
   function pipeTo(script: string) {
     const child = spawn(process.execPath, ['-e', script], { stdio: ['pipe', 'pipe', 'inherit'] });
     children.push(child);
-    const { fd } = (child.stdin as unknown as { _handle: { fd: number } })._handle;
+    const handle = (child.stdin as unknown as { _handle: Handle })._handle;
     child.stdin.on('error', () => {});
-    return { child, fd, sender: new FdSender(fd, systemRuntime) };
+    return { child, handle, sender: new FdSender(handle.fd, systemRuntime) };
   }
 
   const batch = batchOf(
@@ -101,22 +107,42 @@ describe('a file descriptor', () => {
   });
 
   it('that blocks holds nobody up beyond his time, and gets everything once', async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'spillway-fd-'));
-    const path = join(directory, 'pipe');
-    execFileSync('mkfifo', [path]);
-    // A descriptor that others have opened, as a shell's pipe is: a write to it waits in the operating system.
-    const fd = openSync(path, 'r+');
-    const sender = new FdSender(fd, systemRuntime);
-    const first = sender.send(batch.bytes, AbortSignal.timeout(100));
-    const second = sender.send(batch.bytes, AbortSignal.timeout(100));
-    await expect(Promise.all([first, second])).rejects.toThrow();
-    await expect(second).rejects.toThrow();
+    const { child, sender, handle } = pipeTo(`
+      let size = 0;
+      setTimeout(() => {}, 60_000);
+      process.on('SIGUSR2', () => process.stdin.on('data', (chunk) => {
+        process.stdout.write(chunk);
+        size += chunk.length;
+        if (size >= ${batch.bytes.length}) setTimeout(() => process.exit(), 100);
+      }));
+      process.stdout.write('\\n');
+    `);
     const chunks: Buffer[] = [];
-    const reader = createReadStream(path).on('data', (chunk) => chunks.push(chunk as Buffer));
+    child.stdout!.on('data', (chunk: Buffer) => chunks.push(chunk));
+    await once(child.stdout!, 'data');
+    // As it is for a child: a write to it waits in the operating system until somebody reads.
+    handle.setBlocking(true);
+    const sent = [1, 2].map(() => sender.send(batch.bytes, AbortSignal.timeout(100)));
+    for (const { status } of await Promise.allSettled(sent)) expect(status).toBe('rejected');
+    child.kill('SIGUSR2');
     expect(await sender.send(batch.bytes, AbortSignal.timeout(10_000))).toEqual({});
-    closeSync(fd);
-    await once(reader, 'end');
-    expect(Buffer.concat(chunks).equals(batch.bytes)).toBe(true);
+    await once(child.stdout!, 'end');
+    expect(Buffer.concat(chunks).toString()).toBe(`\n${batch.bytes}`);
+  });
+
+  it('that blocks takes no thread from the process, not even from its end', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'spillway-fd-'));
+    const descriptors = [1, 2, 3, 4].map((n) => {
+      execFileSync('mkfifo', [join(directory, `${n}`)]);
+      return openSync(join(directory, `${n}`), 'r+');
+    });
+    const senders = descriptors.map((fd) => new FdSender(fd, systemRuntime));
+    const sent = senders.map((sender) => sender.send(batch.bytes, AbortSignal.timeout(100)));
+    for (const { status } of await Promise.allSettled(sent)) expect(status).toBe('rejected');
+    // As many threads as the process has: it could not even end while all of them wait.
+    expect((await stat(directory)).isDirectory()).toBe(true);
+    for (const sender of senders) await sender.close();
+    for (const fd of descriptors) closeSync(fd);
     rmSync(directory, { recursive: true });
   });
 
