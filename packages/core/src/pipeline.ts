@@ -224,7 +224,7 @@ export class Pipeline implements AsyncDisposable {
     return new Spooler(
       createSpool(options, { runtime, destination, onEvent, buffers }),
       writer,
-      spoolerOptions(options, settings.queue),
+      spoolerOptions(options, settings, transport),
       {
         queue,
         memoryBytes: () => this.memoryBytes(),

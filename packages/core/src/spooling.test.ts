@@ -139,6 +139,13 @@ describe('with a spool', () => {
     },
   );
 
+  it.each(['liveFirst', 'oldestFirst'])('with hybrid and %s, an error is on the disk when write returns', (drain) => {
+    const { logs } = setUp({ batch: { lingerMs: 60_000 }, spool: { durability: 'hybrid', drain } });
+    logs.write(lines(1, 0, 50));
+    const files = readdirSync(directory, { recursive: true, encoding: 'utf8' });
+    expect(files.filter((file) => file.endsWith('.seg'))).toHaveLength(1);
+  });
+
   it('close waits for what is queued behind a part that came from the disk', async () => {
     const { destination, logs } = setUp({
       send: { maxInFlight: 1 },

@@ -11,7 +11,7 @@ function optionsFor(input: PipelineInput, limits = {}, recommended: Recommended 
   const settings = settle(input, transport);
   return {
     intake: intakeOptions(settings, transport),
-    spooler: settings.spool && spoolerOptions(settings.spool, settings.queue),
+    spooler: settings.spool && spoolerOptions(settings.spool, settings, transport),
     dispatcher: dispatcherOptions(settings, transport),
   };
 }
@@ -38,6 +38,16 @@ describe('options of the stages', () => {
     const { intake, spooler } = optionsFor({ spool: { directory, durability } });
     expect(intake.journaled).toEqual(lanes);
     expect([...spooler!.journaled]).toEqual(lanes);
+  });
+
+  it('with hybrid and one lane for all, everything is journaled', () => {
+    const { intake, spooler } = optionsFor(
+      { spool: { directory, durability: 'hybrid' } },
+      {},
+      { drain: 'oldestFirst' },
+    );
+    expect(intake.journaled).toContain('normal');
+    expect([...spooler!.journaled]).toEqual(intake.journaled);
   });
 
   it.each([

@@ -4,7 +4,7 @@
 
 import type { DispatcherOptions } from '../dispatcher.js';
 import type { IntakeOptions } from '../intake.js';
-import { journaledLanes } from '../lane.js';
+import { journaledLanes, type Lane } from '../lane.js';
 import { COMMON_KEYS } from '../lines/general.js';
 import type { SpoolerOptions } from '../spooler.js';
 import type { AnyTransport } from '../transport.js';
@@ -32,19 +32,24 @@ export function intakeOptions(
       time: keys.time ?? COMMON_KEYS.time,
       levels: lowerCased(keys.levels),
     },
-    journaled: spool ? journaledLanes[spool.durability] : [],
+    journaled: spool ? journaledOf(spool, drainsOldestFirst(settings, transport)) : [],
     ...(spool && lanesOf(spool, drainsOldestFirst(settings, transport))),
   };
 }
 
 /** When to spill and how to drain. */
-export function spoolerOptions(spool: SpoolSettings, queue: PipelineSettings['queue']): SpoolerOptions {
+export function spoolerOptions(
+  spool: SpoolSettings,
+  settings: PipelineSettings,
+  transport: AnyTransport,
+): SpoolerOptions {
+  const { queue } = settings;
   return {
     highWaterBytes: queue.maxBytes * 0.6,
     lowWaterBytes: queue.maxBytes * 0.4,
     spillAfterMs: spool.spillAfterMs,
     drainBytesPerSecond: spool.drainBytesPerSecond,
-    journaled: new Set(journaledLanes[spool.durability]),
+    journaled: new Set(journaledOf(spool, drainsOldestFirst(settings, transport))),
   };
 }
 
@@ -69,4 +74,9 @@ function drainsOldestFirst({ spool }: PipelineSettings, { recommended }: AnyTran
 
 function lanesOf({ lanes }: SpoolSettings, oneLane: boolean) {
   return oneLane ? {} : { lanes: { highFrom: lanes.high, lowBelow: lanes.low } };
+}
+
+/** With one lane there is no high one: `hybrid` then journals all, so that its promise for errors holds. */
+function journaledOf({ durability }: SpoolSettings, oneLane: boolean): readonly Lane[] {
+  return journaledLanes[oneLane && durability === 'hybrid' ? 'journal' : durability];
 }

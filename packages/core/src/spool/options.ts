@@ -59,7 +59,7 @@ export const spoolOptions = object(
     }),
     durability: choice(['spill', 'hybrid', 'journal', 'sync'], {
       default: 'spill',
-      doc: 'spill: memory first, disk under pressure, in an outage and at exit. journal: disk before anything else. hybrid: journal for the records of the high lane, spill for the rest. sync: disk before the log call returns, for audit records; only where the pipeline runs in the application itself.',
+      doc: 'spill: memory first, disk under pressure, in an outage and at exit. journal: disk before anything else. hybrid: journal for the records of the high lane, spill for the rest; where all are in one lane, journal. sync: disk before the log call returns, for audit records; only where the pipeline runs in the application itself.',
     }),
     spillAfterMs: milliseconds({ default: 5000, doc: 'Longest that a batch waits in memory before it moves to disk.' }),
     drain: choice(['liveFirst', 'oldestFirst'], {
