@@ -65,6 +65,15 @@ it('a destination that is down delays the exit by no more than the deadline, and
   expect(stderr).toMatch(/^spillway: dropped records for http \(.*\): closed, 1000 so far$/m);
 });
 
+it('the loss at the end is said, also right after another warning', async () => {
+  await target.mode({ kind: 'status', status: 401 });
+  const { code, stderr } = await launch('exits right after logging', { ...options(), close: { deadlineMs: 300 } })
+    .ended;
+  expect(code).toBe(7);
+  expect(stderr).toMatch(/^spillway: http \(.*\) refuses us, keeping the records: 401$/m);
+  expect(stderr).toMatch(/^spillway: dropped records for http \(.*\): closed, 1000 so far$/m);
+});
+
 describe('the in-process stream', () => {
   it('delivers at a natural end', async () => {
     expect(await launch('in process, ends by itself', options()).ended).toMatchObject({ code: 0, stderr: '' });

@@ -315,7 +315,7 @@ export class Pipeline implements AsyncDisposable {
   // ── the end ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   private async shutDown(deadlineMs: number): Promise<FlushReport> {
-    const { breaker, queue, spooler, dispatcher, losses } = this;
+    const { breaker, queue, spooler, dispatcher, losses, warnings } = this;
     this.door.shut();
     // All know that it is the end before anything is done about it; closed from inside a write, what that one brings is
     // still taken.
@@ -335,6 +335,7 @@ export class Pipeline implements AsyncDisposable {
     const { records, bytes } = queue;
     queue.takeAll();
     if (records > 0) losses.drop('closed', records, bytes);
+    warnings.end();
     this.rest();
     this.room.release();
     this.waiters.wake();

@@ -160,7 +160,7 @@ export const pipelineOptions = object(
     }),
     warnings: choice(['stderr', 'off'], {
       default: 'stderr',
-      doc: 'Whether losses and refusals are said on stderr, in at most one line every 30 seconds.',
+      doc: 'Whether losses and refusals are said on stderr, in at most one line every 30 seconds, and one at the end.',
     }),
   },
   { doc: 'The options of a pipeline.' },
