@@ -86,6 +86,11 @@ describe('the in-process stream', () => {
     expect(stderr).toMatch(/^spillway: the process ended with 1000 records unsent to http \(.*\)$/m);
   });
 
+  it('says nothing of it with warnings off', async () => {
+    const quiet = { ...options(), warnings: 'off' };
+    expect(await launch('in process, exits right after logging', quiet).ended).toMatchObject({ code: 7, stderr: '' });
+  });
+
   it('gives up at a natural end when the destination stays down', async () => {
     await target.mode({ kind: 'refuse' });
     const short = { ...options(), close: { deadlineMs: 300 } };

@@ -1,6 +1,6 @@
 // The end of the process, for streams that live on the main thread.
 // In: streams. Out: at a natural end ('beforeExit'), what they hold is delivered first; at 'exit', where only
-// synchronous code runs, what can be saved is saved, and what is lost is said in one line on stderr.
+// synchronous code runs, what can be saved is saved, and what is lost is said in one line on stderr, unless warnings are off.
 // Invariants: one listener a process for each event, however many streams; the exit code is never touched.
 
 import { writeSync } from 'node:fs';
@@ -9,6 +9,8 @@ import type { Stats } from '@spillway/core';
 /** A stream that wants to leave in order. */
 export interface Departure {
   readonly idle: boolean;
+  /** Whether losses are said. */
+  readonly warns: boolean;
   stats(): Stats;
   /** Saves what can be saved without an event loop. */
   lastWords(): void;
@@ -53,7 +55,7 @@ function farewell(): void {
     stream.lastWords();
     const stats = stream.stats();
     const records = unsent(stats);
-    if (records === 0) continue;
+    if (records === 0 || !stream.warns) continue;
     try {
       writeSync(
         2,

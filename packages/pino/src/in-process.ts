@@ -16,13 +16,16 @@ const HAND_OVER_CHARS = 65_536;
 
 /** The in-process stream. */
 export class InProcessStream extends PipelineStream implements Departure {
+  /** Whether what is lost at the end of the process is said on stderr. */
+  readonly warns: boolean;
   private readonly gathers: boolean;
   private buffered = '';
   private scheduled = false;
 
-  constructor(pipeline: Shipper, { gathers }: Pick<Plan, 'gathers'>) {
+  constructor(pipeline: Shipper, { gathers, warns }: Pick<Plan, 'gathers' | 'warns'>) {
     super(pipeline);
     this.gathers = gathers;
+    this.warns = warns;
   }
 
   /** Hands what is buffered to the pipeline, at once. Does not wait for delivery: see `flush`. */

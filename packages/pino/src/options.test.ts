@@ -13,6 +13,7 @@ it('splits the options and ignores what pino adds', () => {
     shutdown: 'manual',
     worker: false,
     gathers: true,
+    warns: true,
     blocks: false,
   });
 });

@@ -70,6 +70,8 @@ export interface Plan {
   readonly gathers: boolean;
   /** Whether the writer is to wait when the queue is full. */
   readonly blocks: boolean;
+  /** Whether losses are said on stderr. */
+  readonly warns: boolean;
 }
 
 /** Reads the options of the worker target.
@@ -97,10 +99,11 @@ export function planTarget(input: unknown): Plan {
  */
 export function planStream(input: StreamOptions): Plan {
   const options = gatherOptions({ ...input }, Object.keys(streamOptions.fields));
-  const { shutdown, worker, queue, spool } = parseOptions(streamOptions, options);
+  const { shutdown, worker, queue, spool, warnings } = parseOptions(streamOptions, options);
   const gathers = spool?.durability !== 'sync';
   if (worker && !gathers) refuseSync();
-  return { ...split(options), shutdown, worker, gathers, blocks: queue.whenFull === 'block' };
+  const [blocks, warns] = [queue.whenFull === 'block', warnings === 'stderr'];
+  return { ...split(options), shutdown, worker, gathers, blocks, warns };
 }
 
 /** pino does not wait for a stream: it would collect the records in the application's memory, hundreds of megabytes,
@@ -126,5 +129,6 @@ function refuseSync(): never {
 
 function split(all: Record<string, unknown>): Plan {
   const { to, shutdown: _, worker: __, ...pipeline } = all;
-  return { to: to as TransportTarget, shutdown: 'manual', worker: false, gathers: true, blocks: false, pipeline };
+  const plain = { shutdown: 'manual', worker: false, gathers: true, blocks: false, warns: true } as const;
+  return { to: to as TransportTarget, ...plain, pipeline };
 }
