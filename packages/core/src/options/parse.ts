@@ -17,7 +17,7 @@ export function parseOptions<T>(schema: Schema<T>, value: unknown, path = ''): T
 function explain(problems: readonly Problem[]): string {
   const lines = problems.map(({ path, expected, got, hint }) =>
     got === 'an unknown key'
-      ? `Unknown option \`${path}\`${hint ? `: did you mean \`${hint}\`?` : ''} Expected ${expected}`
+      ? `Unknown option \`${path}\`${hint ? `: did you mean \`${hint}\`?` : '.'} Expected ${expected}`
       : `Expected \`${path}\` to be ${expected}, got ${got}`,
   );
   return lines.join('\n');

@@ -82,6 +82,7 @@ suite('options', () => {
       'Expected `batch.maxRecords` to be a whole number >= 1, got -1 (number)',
     ],
     [{ url: 'http://h', batch: { maxbytes: 1 } }, 'Unknown option `batch.maxbytes`: did you mean `batch.maxBytes`?'],
+    [{ url: 'http://h', zzz: 1 }, 'Unknown option `zzz`. Expected one of url, '],
     [{ url: 'http://h', labels: { a: 1 } }, 'Expected `labels.a` to be a non-empty string, got 1 (number)'],
     [{ url: 'http://h', labels: { 'a b': 'x' } }, "Expected `the name labels.a b` to be a word, got 'a b' (string)"],
     [{ url: 'http://h', format: 'xml' }, "Expected `format` to be 'ndjson' | 'json', got 'xml' (string)"],
