@@ -22,7 +22,8 @@ export const destinationOptions = {
  * @throws UsageError
  */
 export function destinationOf(run: Run): { to: readonly [string, Raw]; pipeline: Raw } {
-  const { to, ...pipeline } = gather(run);
+  // How the application's stream ends and where it runs is no business of ours.
+  const { to, shutdown: _, worker: __, ...pipeline } = gather(run);
   const [configured, own] = Array.isArray(to) ? (to as unknown[]) : [to];
   const name = run.values.text('to') ?? configured;
   if (typeof name !== 'string') {

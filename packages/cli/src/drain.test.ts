@@ -74,7 +74,8 @@ it('takes the destination from the options of the application', async () => {
   await left(2);
   const file = `${ground.directory}/options.json`;
   const options = { to: ['http', { url }], spool: { directory: ground.directory }, send: { maxInFlight: 1 } };
-  writeFileSync(file, JSON.stringify(options));
+  // What only concerns the stream of the application is in the same file.
+  writeFileSync(file, JSON.stringify({ ...options, shutdown: 'auto', worker: true }));
   expect(await spillway(['drain', '--config', file])).toMatchObject({ code: 0 });
   expect(sorted()).toEqual(numbers(20));
 });
