@@ -19,7 +19,7 @@ function node(version: string): Finding {
     level: 'error',
     check: 'node',
     found: `Node.js ${version}`,
-    advice: 'Spillway needs Node.js 20.18.1 or later.',
+    advice: 'Spillway needs Node.js 20.18.1 or later, of 22 at least 22.2, and not 21.',
   };
 }
 
