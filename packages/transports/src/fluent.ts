@@ -48,7 +48,7 @@ export const fluentOptions = object(
     }),
     record: choice(['fields', 'line'], {
       default: 'fields',
-      doc: "fields: the line's own fields. line: the line as one field, for a `parser` filter; costs a third.",
+      doc: "fields: the line's own fields. line: the line as one field, for a `parser` filter; costs a fifth.",
     }),
     lineField: text({ default: 'log', doc: 'The field that holds the line.' }),
     idField: text({ doc: "Adds the record's id under this name, by which readers can tell repetitions." }),
