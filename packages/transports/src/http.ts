@@ -67,7 +67,7 @@ export type HttpTransportOptions = Input<typeof httpOptions>;
 /** Facts for the docs. */
 export const httpTraits: Traits = {
   title: 'HTTP',
-  body: 'framed',
+  body: 'raw',
   maxRequest: '1 MiB by default, an option',
   maxRecord: 'what fits into a request',
   idempotency: 'batch: `Idempotency-Key`, if the receiver stores it',

@@ -58,7 +58,7 @@ export const splunkOptions = object(
     }),
     ack: flag({
       default: false,
-      doc: 'Waits for indexer acknowledgement, which the token must have switched on. Raise `send.maxInFlight` with it.',
+      doc: 'Waits for indexer acknowledgement, which the token must have switched on. `send.maxInFlight` is 8 with it.',
     }),
     ackPollMs: milliseconds({ default: 1000, min: 100, max: 60_000, doc: 'With `ack`: how often to ask.' }),
     channel: text({
