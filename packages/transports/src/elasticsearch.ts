@@ -82,7 +82,7 @@ export type ElasticsearchOptions = Input<typeof elasticsearchOptions>;
 export const elasticsearchTraits: Traits = {
   title: 'Elasticsearch and OpenSearch',
   body: 'framed',
-  maxRequest: '100 MB (`http.max_content_length`); we send 5 MiB',
+  maxRequest: '100 MB (`http.max_content_length`); we send up to 5 MiB',
   maxRecord: '10 MiB',
   idempotency: 'record: `_id`, within one backing index',
   compression: 'gzip',

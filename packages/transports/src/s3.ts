@@ -59,7 +59,7 @@ export type S3Options = Input<typeof s3Options>;
 export const s3Traits: Traits = {
   title: 'S3',
   body: 'raw',
-  maxRequest: '5 GB; we send 16 MiB',
+  maxRequest: '5 GB; we send up to 16 MiB',
   maxRecord: '16 MiB',
   idempotency: 'batch: the name of the object, for ever',
   compression: 'gzip',

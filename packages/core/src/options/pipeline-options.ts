@@ -40,7 +40,10 @@ const queue = object(
 
 const batch = object(
   {
-    maxBytes: size({ min: KB, doc: 'Most bytes of records in a batch. Default: what suits the transport, else 1mb.' }),
+    maxBytes: size({
+      min: KB,
+      doc: 'Most bytes of records in a batch. Default: what suits the transport, else 1mb, but no more than an eighth of `queue.maxBytes`.',
+    }),
     maxRecords: integer({
       min: 1,
       max: 1_000_000,
