@@ -45,7 +45,7 @@ import { writerId } from './writer-id.js';
 
 /** What became of what was written before a flush or close. */
 export interface FlushReport {
-  /** Whether everything was settled within the time. */
+  /** Whether everything was settled within the time: acked, rejected, dropped, or left to the disk. */
   readonly settled: boolean;
   readonly stats: Stats;
 }
@@ -140,8 +140,8 @@ export class Pipeline implements AsyncDisposable {
   }
 
   /**
-   * Sends what was accepted so far without waiting for batches to fill, and resolves when all of it is acked, rejected
-   * or dropped, or the time is up. Never rejects.
+   * Sends what was accepted so far without waiting for batches to fill, and resolves when all of it is acked, rejected,
+   * dropped or on the disk, or the time is up. Never rejects.
    */
   async flush({ timeoutMs = this.settings.close.deadlineMs }: { timeoutMs?: number } = {}): Promise<FlushReport> {
     this.sealAll();
@@ -371,7 +371,7 @@ export class Pipeline implements AsyncDisposable {
 }
 
 /**
- * Starts a pipeline to a destination. No I/O happens before the first batch is sent.
+ * Starts a pipeline to a destination. Nothing is opened there before the first batch is sent; a spool looks at its directory.
  * @throws SpillwayError `SPILLWAY_OPTIONS_INVALID`
  * @example
  * const logs = pipeline(http({ url: 'http://127.0.0.1:4600/ingest' }), { batch: { lingerMs: 200 } })
