@@ -115,7 +115,7 @@ it('names every wrong option at once', () => {
   const options = { batch: { lingerMS: 5 }, queue: { maxBytes: '32 parsecs' } } as unknown as StreamOptions;
   expect(() => spillway(options)).toThrowErrorMatchingInlineSnapshot(`
     [SpillwayError: Expected \`to\` to be a transport's name and its options, as in ['loki', { url: 'http://loki:3100' }], got nothing
-    Expected \`queue.maxBytes\` to be a number of bytes or a string such as '512kb' or '32mb', >= '64kb', got '32 parsecs' (string)
+    Expected \`queue.maxBytes\` to be a number of bytes or a string such as '512kb' or '32mb', from '64kb' to '4gb', got '32 parsecs' (string)
     Unknown option \`batch.lingerMS\`: did you mean \`batch.lingerMs\`? Expected one of maxBytes, maxRecords, lingerMs]
   `);
 });

@@ -6,6 +6,7 @@ import {
   dictionary,
   type Input,
   integer,
+  milliseconds,
   object,
   optional,
   type Parsed,
@@ -91,6 +92,14 @@ suite('options', () => {
   ])('refuses %j', (options, text) => {
     expect(message(options)).toContain(text);
     expect(message(options)).toContain('SPILLWAY_OPTIONS_INVALID');
+  });
+
+  it.each([
+    [milliseconds({ doc: '' }), 2 ** 31, 'from 0 to 2147483647, got 2147483648 (number)'],
+    [size({ max: 4 * 2 ** 30, doc: '' }), '8gb', "from 0 to '4gb', got '8gb' (string)"],
+    [size({ doc: '' }), -1, '>= 0, got -1 (number)'],
+  ])('names the bound that a value is over', (one, value, text) => {
+    expect(() => parseOptions(one, value, 'x')).toThrow(text);
   });
 
   it('never shows a secret', () => {

@@ -228,7 +228,7 @@ export function formatSize(bytes: number): string {
 }
 
 function range(min: number, max: number, format: (n: number) => string = String): string {
-  return max >= 2 ** 31 - 1 ? `>= ${format(min)}` : `from ${format(min)} to ${format(max)}`;
+  return max === Number.MAX_SAFE_INTEGER ? `>= ${format(min)}` : `from ${format(min)} to ${format(max)}`;
 }
 
 /** One of a few words. */

@@ -58,6 +58,10 @@ describe('options of the stages', () => {
     expect(intake.maxRecordBytes).toBe(expected);
   });
 
+  it('takes what is kept on the disk for a month', () => {
+    expect(() => optionsFor({ spool: { directory, maxAgeMs: 30 * 86_400_000 } })).not.toThrow();
+  });
+
   it('leaves room for a batch from the disk, of a small queue a quarter at most', () => {
     expect(optionsFor({ batch: { maxBytes: '1mb' } }).dispatcher.arrivalBytes).toBe(1 << 20);
     expect(optionsFor({ queue: { maxBytes: '64kb' }, batch: { maxBytes: '64kb' } }).dispatcher.arrivalBytes).toBe(

@@ -52,7 +52,13 @@ export const spoolOptions = object(
     directory: required(text({ doc: 'Where to spool. Not a temporary directory: it has to outlive the process.' })),
     maxBytes: size({ default: 512 * 2 ** 20, min: 2 ** 20, doc: 'Most bytes on the disk, everything included.' }),
     maxSegments: integer({ default: 4096, min: 4, doc: 'Most segment files: a disk can run out of inodes too.' }),
-    maxAgeMs: milliseconds({ default: 72 * 3_600_000, min: 1000, doc: 'What is older is dropped, and counted.' }),
+    // No timer runs for it, so that it may be longer than one can.
+    maxAgeMs: milliseconds({
+      default: 72 * 3_600_000,
+      min: 1000,
+      max: Number.MAX_SAFE_INTEGER,
+      doc: 'What is older is dropped, and counted.',
+    }),
     minFreeBytes: size({
       default: 256 * 2 ** 20,
       doc: 'Stop spooling when the disk has less than this free, or less than a tenth where that is less.',
