@@ -6,11 +6,7 @@ export type ErrorCode =
   | 'SPILLWAY_OPTIONS_INVALID'
   | 'SPILLWAY_TRANSPORT_UNKNOWN'
   | 'SPILLWAY_CLIENT_MISSING'
-  | 'SPILLWAY_CREDENTIALS'
-  | 'SPILLWAY_CLOSED'
-  | 'SPILLWAY_REPLY_TOO_LARGE'
-  | 'SPILLWAY_REDIRECT_REFUSED'
-  | 'SPILLWAY_TIMEOUT';
+  | 'SPILLWAY_CREDENTIALS';
 
 /** An error of Spillway's own, recognizable by its `code`. */
 export class SpillwayError extends Error {
