@@ -1,5 +1,5 @@
 import { batchOf, simRuntime } from '@spillway/testing';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Breaker } from './breaker.js';
 import type { Deliverer } from './deliver.js';
 import { Dispatcher } from './dispatcher.js';
@@ -94,5 +94,19 @@ describe('dispatcher', () => {
     giveBack[2]!();
     await runtime.advance(2000);
     expect(giveBack).toHaveLength(4);
+  });
+
+  it('keeps the process alive for whoever waits for the last of what is on its way', async () => {
+    const { runtime, disk, queue, dispatcher, giveBack } = setUp();
+    disk.readiness = 'empty';
+    queue.push(entry('{"a":1}', 1));
+    dispatcher.fill();
+    dispatcher.stop();
+    const after = vi.spyOn(runtime, 'after');
+    const landed = dispatcher.landed();
+    giveBack[0]!();
+    await runtime.advance(10);
+    await landed;
+    expect(after.mock.calls.map(([, , options]) => options)).toEqual([{ keepsAlive: true }]);
   });
 });

@@ -16,7 +16,7 @@ import type { Entry } from './entry.js';
 import type { InFlight } from './in-flight.js';
 import type { Queue } from './queue.js';
 import type { Room } from './room.js';
-import { type Runtime, sleep } from './runtime.js';
+import type { Runtime } from './runtime.js';
 import type { Spooler } from './spooler.js';
 
 /** How much to send at a time, and in which order. */
@@ -104,12 +104,19 @@ export class Dispatcher {
 
   /** Resolves when nothing is on its way; after {@link stop} that is soon. */
   async landed(): Promise<void> {
-    while (this.busy > 0) await sleep(this.port.runtime, 1);
+    while (this.busy > 0) await this.aMoment();
   }
 
   /** Takes back what is on its way, without waiting for it: whatever becomes of it, nobody will hear. */
   takeBackAll(): Entry[] {
     return this.port.inFlight.entries.flatMap((entry) => this.takeBack(entry));
+  }
+
+  /** Somebody waits for it, and at the end there may be no connection left that keeps the process alive for that long. */
+  private aMoment(): Promise<void> {
+    return new Promise((resolve) => {
+      this.port.runtime.after(1, resolve, { keepsAlive: true });
+    });
   }
 
   private get busy(): number {
