@@ -102,8 +102,10 @@ export class Courier {
     const parts: Batch[] = [batch];
     this.watchOver();
     while (parts.length > 0 && (await this.permitted())) {
+      const probe = this.breaker.state !== 'closed';
       await this.deliverer.deliver(parts, this.signal);
-      if (parts.length > 0) this.breaker.released();
+      // A probe that was settled, too, may never have been sent.
+      if (probe) this.breaker.released();
     }
     await Promise.all(this.keeping);
     const mine = this.unkept.slice(before).filter(({ writer }) => writer === batch.writer);

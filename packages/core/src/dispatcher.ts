@@ -165,7 +165,8 @@ export class Dispatcher {
     const givenBack = parts.length > 0;
     queue.putBack(this.takeBack(entry));
     if (!givenBack) this.port.settled();
-    else if (probe) breaker.released();
+    // A probe that was settled, too, may never have been sent.
+    if (probe) breaker.released();
     this.port.ended();
     this.fill();
     // Not before: what comes back is out of memory for a moment only.

@@ -151,6 +151,30 @@ describe('pipeline', () => {
     expect(logs.stats()).toMatchObject({ breaker: 'closed', dropped: { records: 0 } });
   });
 
+  it('goes on after a probe that could not even be encoded', async () => {
+    const { runtime, destination, logs } = setUp(
+      {
+        queue: { maxBytes: '64kb' },
+        batch: { maxRecords: 1, lingerMs: 1 },
+        send: { maxInFlight: 1 },
+        retry: { attempts: 1 },
+        breaker: { failures: 1 },
+      },
+      { maxBytes: 2000, maxRecordBytes: 5000 },
+    );
+    destination.behave((_, n) => (n > 1 ? ack : reply({ outcome: 'retry', reason: '503' })));
+    logs.write(line(0));
+    await runtime.advance(100);
+    expect(logs.stats().breaker).toBe('open');
+    // The one that failed gives way to others, all of them too large, so that the probe is one of these.
+    for (let i = 1; i < 30; i++) logs.write(line(i, 3000));
+    logs.write(lines(2, 30));
+    await runtime.advance(60_000);
+    expect(numbers(destination.stored).slice(0, 2)).toEqual([30, 31]);
+    expect(logs.stats()).toMatchObject({ breaker: 'closed', queued: { records: 0 } });
+    balanced(logs.stats());
+  });
+
   it('holds on to the data while credentials are wrong, probing slowly', async () => {
     const { runtime, destination, logs } = setUp();
     let wrong = true;
