@@ -50,7 +50,7 @@ export interface FlushReport {
   readonly stats: Stats;
 }
 
-/** Longest that the end of the process waits for the disk. */
+/** Longest that the end of the process waits for the disk, unless its deadline is longer. */
 const EXIT_BUDGET_MS = 2000;
 
 /** A running pipeline to one destination. Made by {@link pipeline}. */
@@ -329,7 +329,8 @@ export class Pipeline implements AsyncDisposable {
     const settled = await this.waiters.settledThrough(this.seals, patience);
     dispatcher.stop();
     await dispatcher.landed();
-    this.spillQueue(deadlineMs);
+    // The deadline is for the destination: that there is no time for it must not cost what the disk can have.
+    this.spillQueue(Math.max(deadlineMs, EXIT_BUDGET_MS));
     await spooler?.close();
     // What is left is one loss, because the warning about it may be the last.
     const { records, bytes } = queue;

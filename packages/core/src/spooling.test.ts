@@ -146,6 +146,16 @@ describe('with a spool', () => {
     expect(files.filter((file) => file.endsWith('.seg'))).toHaveLength(1);
   });
 
+  it.each([0, 2])('close within %i ms gives up on the destination, not on the disk', async (deadlineMs) => {
+    const { destination, logs } = setUp({ queue: { maxBytes: '64mb' } });
+    destination.behave(() => ({ kind: 'hang' }));
+    for (let i = 0; i < 20; i++) logs.write(lines(1000, i * 1000, 30, 1000));
+    const { settled, stats } = await logs.close({ deadlineMs });
+    expect(settled).toBe(false);
+    expect(stats).toMatchObject({ dropped: { records: 0 }, spooled: { records: 20_000 } });
+    balanced(logs);
+  });
+
   it('close waits for what is queued behind a part that came from the disk', async () => {
     const { destination, logs } = setUp({
       send: { maxInFlight: 1 },
