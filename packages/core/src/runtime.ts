@@ -18,13 +18,16 @@ export interface Runtime {
   after(ms: number, callback: () => void, options?: { readonly keepsAlive: boolean }): Timer;
 }
 
+/** Longest time that a timer of Node can be set to; it takes anything longer for 1 ms. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /** The real clock, timers and randomness of this process. */
 export const systemRuntime: Runtime = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   random: () => Math.random(),
   after(ms, callback, options) {
-    const timer = setTimeout(callback, ms);
+    const timer = setTimeout(callback, Math.min(ms, MAX_TIMER_MS));
     if (!options?.keepsAlive) timer.unref();
     return { cancel: () => clearTimeout(timer) };
   },

@@ -1,5 +1,6 @@
 import { simRuntime } from '@spillway/testing';
 import { describe, expect, it } from 'vitest';
+import { systemRuntime } from './runtime.js';
 import { Waiters } from './waiters.js';
 
 function setUp() {
@@ -49,4 +50,17 @@ describe('waiters', () => {
     await runtime.advance(100);
     expect(results).toEqual({ 1: false, 2: true });
   });
+
+  it.each([2 ** 31, Number.POSITIVE_INFINITY])(
+    'wait for longer than a timer can be set to: %d ms',
+    async (timeoutMs) => {
+      let oldest = 1;
+      const waiters = new Waiters(systemRuntime, () => oldest);
+      const settled = waiters.settledThrough(1, timeoutMs);
+      await new Promise((done) => setTimeout(done, 20));
+      oldest = 2;
+      waiters.wake();
+      expect(await settled).toBe(true);
+    },
+  );
 });
