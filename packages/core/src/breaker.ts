@@ -29,7 +29,10 @@ export class Breaker {
   state: BreakerState = 'closed';
   /** Failed attempts since the last ack. */
   failures = 0;
+  /** Until when it stays open. */
   private until = 0;
+  /** Until when the destination asked for time. */
+  private askedUntil = 0;
   private probing = false;
   private readonly options: BreakerOptions;
   private readonly runtime: Pick<Runtime, 'monotonic' | 'random'>;
@@ -42,7 +45,7 @@ export class Breaker {
   /** Milliseconds until sending is allowed; 0 when it is now; Infinity while a probe is on its way. */
   waitMs(): number {
     if (this.state !== 'closed' && this.probing) return Number.POSITIVE_INFINITY;
-    return Math.max(0, this.until - this.runtime.monotonic());
+    return Math.max(0, Math.max(this.until, this.askedUntil) - this.runtime.monotonic());
   }
 
   /** Whether a batch may be sent now. Taking the permit of a breaker that is not closed makes that batch its probe. */
@@ -54,7 +57,7 @@ export class Breaker {
     return true;
   }
 
-  /** The destination answered and stored something. */
+  /** The destination answered and stored something. What it asked for holds: this may have been on its way before. */
   succeeded(): void {
     this.state = 'closed';
     this.failures = 0;
@@ -91,12 +94,13 @@ export class Breaker {
 
   /** The destination asked for time. */
   delay(ms: number): void {
-    this.waitFor(ms);
+    this.askedUntil = Math.max(this.askedUntil, this.runtime.monotonic() + ms);
   }
 
   /** Lets the next batch through at once, because there may be no later. */
   hurry(): void {
     this.until = 0;
+    this.askedUntil = 0;
     this.probing = false;
   }
 

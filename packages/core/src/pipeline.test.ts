@@ -80,6 +80,20 @@ describe('pipeline', () => {
     expect(at[1]! - at[0]!).toBeLessThanOrEqual(24_000);
   });
 
+  it('obeys Retry-After with all batches, also when one that was on its way before is acked after it', async () => {
+    const { runtime, destination, logs } = setUp({ batch: { maxRecords: 1 }, send: { maxInFlight: 2 } });
+    const at: number[] = [];
+    destination.behave((_, n) => {
+      at.push(runtime.monotonic());
+      const verdict: Verdict = n === 1 ? { outcome: 'retry', reason: '429', afterMs: 20_000 } : { outcome: 'ack' };
+      return { kind: 'reply', verdict, afterMs: n * 10 };
+    });
+    logs.write(lines(4));
+    await runtime.until(() => logs.stats().acked.records === 4);
+    expect(at.slice(0, 2)).toEqual([0, 0]);
+    expect(Math.min(...at.slice(2))).toBeGreaterThanOrEqual(20_000);
+  });
+
   it('gives up on an attempt after its timeout, and tries again', async () => {
     const { runtime, destination, logs } = setUp({ send: { timeoutMs: 2000 } });
     destination.behave((_, n) => (n > 1 ? ack : { kind: 'hang' }));
