@@ -3,7 +3,7 @@
 // Invariant: never exceeds the limits it was made with, but for a single record that alone is larger than `maxBytes`
 // (the encoder has the last word on that one).
 
-import { Batch, type Columns } from './batch.js';
+import { Batch, type Columns, NANOS_PER_MS } from './batch.js';
 import type { BufferPool } from './buffer-pool.js';
 import type { LineColumns } from './lines/columns.js';
 
@@ -61,12 +61,16 @@ export class BatchBuilder implements Columns {
     if (this.size > this.bytes.length) this.widen(size);
     this.bytes.set(source.subarray(lines.offsets[from], lines.offsets[from + taken]), size);
     lines.copy(from, from + taken, this, count, size);
+    if (this.nanos) this.deriveNanos(this.nanos, count);
     return taken;
   }
 
   /** Notes the nanoseconds of the line added last. */
   addNanos(nanos: number): void {
-    this.nanos ??= new Uint32Array(this.levels.length);
+    if (!this.nanos) {
+      this.nanos = new Uint32Array(this.levels.length);
+      this.deriveNanos(this.nanos, 0);
+    }
     this.nanos[this.count - 1] = nanos;
   }
 
@@ -131,6 +135,11 @@ export class BatchBuilder implements Columns {
       this.latest = latest;
     }
     return fit;
+  }
+
+  /** What the records from `from` on have beside such as say it themselves: what {@link Batch.nanosecond} gives elsewhere. */
+  private deriveNanos(nanos: Uint32Array, from: number): void {
+    for (let i = from; i < this.count; i++) nanos[i] = (this.firstSequence + i) % NANOS_PER_MS;
   }
 
   private grow(): void {

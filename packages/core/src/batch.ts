@@ -3,6 +3,8 @@
 // Invariants: every line ends in exactly one newline; each record has a sequence number that its writer never gives
 // twice, so a record keeps its id, and its bytes on the wire, through retries, splits, the spool and restarts.
 
+export const NANOS_PER_MS = 1_000_000;
+
 /** What is known of each record beside its bytes. */
 export interface Columns {
   /** Where each record starts, and at last where the last one ends. */
@@ -88,7 +90,7 @@ export class Batch implements BatchParts {
    * records of one millisecond apart and in order at destinations that order and deduplicate by time.
    */
   nanosecond(index: number): number {
-    return this.nanos ? this.nanos[index]! : this.sequence(index) % 1_000_000;
+    return this.nanos ? this.nanos[index]! : this.sequence(index) % NANOS_PER_MS;
   }
 
   /** The records [from, to) as a batch of their own that shares these bytes. */

@@ -127,6 +127,15 @@ describe('lines to batches', () => {
     expect(JSON.parse(record!.line)).toEqual({ level: 30, time: NOW, msg });
   });
 
+  it('keeps records of one millisecond apart beside such as bring their nanoseconds', () => {
+    const exact = '{"level":30,"time":1700000000123456789}';
+    const { feed, finish, batches } = collector();
+    feed.write(`${pino('a')}\n${pino('a')}\n${exact}\n${pino('a')}\n`);
+    finish();
+    expect(batches).toHaveLength(1);
+    expect([0, 1, 2, 3].map((i) => batches[0]!.nanosecond(i))).toEqual([0, 1, 456_789, 3]);
+  });
+
   it('takes CRLF, blank lines and a last line without a newline', () => {
     const { feed, finish } = collector();
     feed.write(`${pino('a')}\r\n\n \r\n${pino('b')}`);
