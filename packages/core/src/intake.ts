@@ -145,17 +145,26 @@ export class Intake implements LineSink {
   private unusual(raw: Buffer, suspect: boolean): void {
     const line = trimmed(suspect && !isUtf8(raw) ? Buffer.from(raw.toString()) : raw);
     if (line.length === 0) return;
-    if (line.length >= this.options.maxRecordBytes) {
-      this.ledger.accept(1, line.length + 1);
-      this.port.rejected('recordTooLarge', line, line.length + 1);
-      return;
-    }
     const { general } = this;
-    if (general.read(line, 0, line.length)) {
+    if (line.length >= this.options.maxRecordBytes) {
+      this.tooLarge(line);
+    } else if (general.read(line, 0, line.length)) {
       this.own(line, general.time || this.arrival, general.level, general.nanos);
     } else {
-      this.own(this.wrapped(line), this.arrival, 30, 0);
+      this.wrapped(line);
     }
+  }
+
+  /** Admits text that is no JSON object as the message of one, which may be several times as large. */
+  private wrapped(text: Buffer): void {
+    const line = Buffer.from(`{"level":30,"time":${this.arrival},"msg":${JSON.stringify(text.toString())}}`);
+    if (line.length >= this.options.maxRecordBytes) this.tooLarge(line);
+    else this.own(line, this.arrival, 30, 0);
+  }
+
+  private tooLarge(line: Buffer): void {
+    this.ledger.accept(1, line.length + 1);
+    this.port.rejected('recordTooLarge', line, line.length + 1);
   }
 
   /** Admits one line by itself. */
@@ -248,10 +257,6 @@ export class Intake implements LineSink {
     const { lanes } = this.options;
     if (!lanes || level === 0) return this.normal;
     return level >= lanes.highFrom ? this.high : level < lanes.lowBelow ? this.low : this.normal;
-  }
-
-  private wrapped(line: Buffer): Buffer {
-    return Buffer.from(`{"level":30,"time":${this.arrival},"msg":${JSON.stringify(line.toString())}}`);
   }
 }
 

@@ -431,6 +431,16 @@ describe('pipeline', () => {
     balanced(logs.stats());
   });
 
+  it('rejects text that is too large as a record, and drops nothing to make room for it', async () => {
+    const { runtime, destination, logs } = setUp({ queue: { maxBytes: '64kb' } });
+    logs.write(lines(100));
+    logs.write(`${'\u0001'.repeat(20_000)}\n`);
+    await runtime.until(() => logs.stats().acked.records === 100);
+    expect(numbers(destination.stored)).toEqual(upTo(100));
+    expect(logs.stats()).toMatchObject({ rejectedBy: { recordTooLarge: { records: 1 } }, dropped: { records: 0 } });
+    balanced(logs.stats());
+  });
+
   it('publishes events per batch', async () => {
     const { runtime, logs } = setUp();
     const seen: unknown[] = [];
