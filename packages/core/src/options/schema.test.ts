@@ -6,11 +6,13 @@ import {
   dictionary,
   type Input,
   integer,
+  list,
   milliseconds,
   object,
   optional,
   type Parsed,
   required,
+  type Schema,
   size,
   text,
   url,
@@ -100,6 +102,18 @@ suite('options', () => {
     [size({ doc: '' }), -1, '>= 0, got -1 (number)'],
   ])('names the bound that a value is over', (one, value, text) => {
     expect(() => parseOptions(one, value, 'x')).toThrow(text);
+  });
+
+  it.each<[string, Schema<unknown>]>([
+    ['an object', object({ user: text({ doc: '' }), password: text({ doc: '', secret: true }) }, { doc: '' })],
+    [
+      'an object in an object',
+      object({ login: object({ key: text({ doc: '', secret: true }) }, { doc: '' }) }, { doc: '' }),
+    ],
+    ['a list', list(text({ doc: '', secret: true }), { doc: '' })],
+    ['a dictionary', dictionary(text({ doc: '', secret: true }), { doc: '' })],
+  ])('shows nothing of what was given for %s of secrets', (_, holder) => {
+    expect(() => parseOptions(holder, 'hunter2', 'auth')).toThrow(/^Expected `auth` to be an? .*, got a string$/);
   });
 
   it('never shows a secret', () => {

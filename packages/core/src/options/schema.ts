@@ -32,7 +32,7 @@ export interface Schema<T> {
   readonly required: boolean;
   /** What is used when nothing is given. */
   readonly fallback: T | undefined;
-  /** Values are masked in problems and dumps. */
+  /** It is a secret or holds one: values are masked in problems and dumps. */
   readonly secret: boolean;
   /** Children, for objects. */
   readonly fields?: Readonly<Record<string, Schema<unknown>>>;
@@ -253,7 +253,7 @@ export function dictionary<
     expected: `an object whose values are each ${values.expected}`,
     doc: options.doc,
     required: false,
-    secret: options.secret ?? false,
+    secret: options.secret ?? values.secret,
     fallback: fallback as Out,
     parse(raw, path, problems) {
       const value = structured(raw);
@@ -283,7 +283,7 @@ export function list<T, const O extends Common<readonly Exclude<T, undefined>[]>
     expected: `a list whose items are each ${items.expected}`,
     doc: options.doc,
     required: false,
-    secret: options.secret ?? false,
+    secret: options.secret ?? items.secret,
     fallback: fallback as Out,
     parse(raw, path, problems) {
       const value = structured(raw);
@@ -315,14 +315,14 @@ export function object<F extends Record<string, Schema<unknown>>>(
     expected: 'an object',
     doc: options.doc,
     required: false,
-    secret: false,
+    secret: Object.values(fields).some(({ secret }) => secret),
     fallback: undefined,
     fields,
     parse(raw, path, problems) {
       const value = structured(raw);
       const given = value === undefined ? {} : value;
       if (!isPlainObject(given)) {
-        problems.push({ path: path || 'options', expected: 'an object', got: show(value) });
+        problems.push({ path: path || 'options', expected: 'an object', got: show(value, schema.secret) });
         return undefined as never;
       }
       for (const key of Object.keys(given)) {
