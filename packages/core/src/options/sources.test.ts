@@ -89,6 +89,14 @@ describe('options from elsewhere', () => {
     expect(() => gatherOptions({}, known, { SPILLWAY_CONFIG: file })).toThrow(why);
   });
 
+  it.each([
+    ['{"to":["loki",{"password":hunter2}]}', /: not valid JSON$/],
+    ['{"to":["loki",{"password":"hunter2" "url":""}]}', /: not valid JSON at position 36( \(line 1 column 37\))?$/],
+  ])('refuse the file %# without showing what is in it', (content, why) => {
+    const file = config(content);
+    expect(() => gatherOptions({}, known, { SPILLWAY_CONFIG: file })).toThrow(why);
+  });
+
   it('say where a bad value came from', () => {
     const gathered = gatherOptions({}, known, { SPILLWAY_BATCH__LINGER_MS: 'soon' });
     expect(() => read(gathered)).toThrow(

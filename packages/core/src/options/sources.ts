@@ -33,13 +33,23 @@ function readConfig(file: string): Raw {
   try {
     const text = readFileSync(file);
     if (text.length > MAX_FILE_BYTES) throw new Error(`larger than ${MAX_FILE_BYTES} bytes`);
-    const config: unknown = JSON.parse(text.toString());
+    const config = parsed(text.toString());
     if (!isObject(config)) throw new Error('not a JSON object');
     return config;
   } catch (error) {
     const why = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
     const message = `Expected \`SPILLWAY_CONFIG\` to name a JSON file with options, got ${file}: ${why}`;
     throw new SpillwayError('SPILLWAY_OPTIONS_INVALID', message);
+  }
+}
+
+/** Node's own errors quote the text, and there may be secrets in it: only the place is told, where it is known. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const place = / at position \d+( \(line \d+ column \d+\))?$/.exec((error as Error).message)?.[0] ?? '';
+    throw new Error(`not valid JSON${place}`);
   }
 }
 
