@@ -53,6 +53,9 @@ export interface DeliverCounts {
 type Settling = Exclude<Verdict, { outcome: 'retry' | 'hold' }>;
 type Waiting = Extract<Verdict, { outcome: 'retry' | 'hold' }>;
 
+/** Longest wait between attempts once there is a hurry. */
+const HURRIED_MS = 200;
+
 /** Makes async-retry try again; the wait before that is ours. */
 class TryAgain extends Error {}
 
@@ -60,6 +63,9 @@ class TryAgain extends Error {}
 export class Deliverer {
   readonly counts: DeliverCounts = { attempts: 0, retries: 0, splits: 0, wireBytes: 0 };
   lastError: string | undefined;
+  private longestWaitMs = Number.POSITIVE_INFINITY;
+  /** Ends each wait that is under way. */
+  private readonly waits = new Set<() => void>();
   private readonly options: DeliverOptions;
   private readonly port: DeliverPort;
 
@@ -86,6 +92,12 @@ export class Deliverer {
         await this.wait(rest[0]!, verdict.reason, partials, signal);
       }
     }
+  }
+
+  /** Ends the waits between attempts, and keeps those to come short, because there may be no later. */
+  hurry(): void {
+    this.longestWaitMs = HURRIED_MS;
+    for (const end of this.waits) end();
   }
 
   /** Books a verdict and returns the parts that still have to be sent. */
@@ -187,10 +199,16 @@ export class Deliverer {
   private async wait(part: Batch, reason: string, failures: number, signal: AbortSignal): Promise<void> {
     const { runtime, emitter, breaker } = this.port;
     const own = backoff(failures - 1, this.options, runtime.random);
-    const waitMs = Math.max(own, breaker.waitMs());
+    const waitMs = Math.min(Math.max(own, breaker.waitMs()), this.longestWaitMs);
     this.counts.retries++;
     emitter.emit('batchRetried', () => ({ batch: part.id, attempt: failures + 1, reason, waitMs }));
-    await sleep(runtime, waitMs, signal);
+    const ended = new AbortController();
+    const end = () => ended.abort();
+    this.waits.add(end);
+    signal.addEventListener('abort', end, { once: true });
+    await sleep(runtime, waitMs, signal.aborted ? signal : ended.signal);
+    signal.removeEventListener('abort', end);
+    this.waits.delete(end);
   }
 
   /** One attempt: what comes back, or that nothing does, becomes a verdict, and the breaker hears of it. */

@@ -380,6 +380,37 @@ describe('pipeline', () => {
     expect((await closing).settled).toBe(true);
   });
 
+  it.each([
+    ['a backoff', undefined],
+    ['what the destination asked for', 30_000],
+  ])('close ends a wait between attempts: %s', async (_, afterMs) => {
+    const { runtime, destination, logs } = setUp({
+      batch: { lingerMs: 1 },
+      retry: { minMs: 3_600_000, maxMs: 3_600_000 },
+    });
+    destination.behave((_, n) =>
+      n > 2 ? ack : reply({ outcome: 'retry', reason: '429', ...(afterMs !== undefined && { afterMs }) }),
+    );
+    logs.write(lines(5));
+    await runtime.advance(100);
+    expect(destination.requests).toHaveLength(1);
+    const closing = logs.close({ deadlineMs: 1000 });
+    await runtime.until(() => logs.stats().acked.records === 5, 1000);
+    expect((await closing).settled).toBe(true);
+  });
+
+  it('close does not hammer a destination that keeps failing', async () => {
+    const { runtime, destination, logs } = setUp({ batch: { lingerMs: 1 } });
+    destination.behave(() => reply({ outcome: 'retry', reason: '503' }));
+    logs.write(lines(5));
+    await runtime.advance(100);
+    const closing = logs.close({ deadlineMs: 5000 });
+    await runtime.advance(6000);
+    await closing;
+    expect(destination.requests.length).toBeLessThan(60);
+    expect(logs.stats().droppedBy).toMatchObject({ closed: { records: 5 } });
+  });
+
   it('close does not wait for a probe that hangs: the others are tried meanwhile', async () => {
     const { runtime, destination, logs } = setUp({
       batch: { maxRecords: 5 },

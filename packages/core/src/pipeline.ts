@@ -315,13 +315,16 @@ export class Pipeline implements AsyncDisposable {
   // ── the end ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   private async shutDown(deadlineMs: number): Promise<FlushReport> {
-    const { breaker, queue, spooler, dispatcher, losses, warnings } = this;
+    const { breaker, queue, spooler, dispatcher, deliverer, losses, warnings } = this;
     this.door.shut();
     // All know that it is the end before anything is done about it; closed from inside a write, what that one brings is
     // still taken.
     await undefined;
     this.sealAll();
-    if (!spooler) breaker.hurry();
+    if (!spooler) {
+      breaker.hurry();
+      deliverer.hurry();
+    }
     this.rest();
     dispatcher.fill();
     // With a spool there is no need to wait for a destination that is down: it is as well to write at once.
