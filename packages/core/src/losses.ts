@@ -1,7 +1,8 @@
 // Losses: records that are dropped, or that cannot come in at all.
 // In: how many, and why. Out: each is counted in the ledger, published as an event and said on stderr; and as lines for
 // the destination, so that whoever reads there can see the hole.
-// Invariants: nothing is lost without a reason; the destination is told of every loss, but not more than once a second.
+// Invariants: nothing is lost without a reason; the destination is told of every loss, but not more than once a second
+// before the end.
 
 import type { Emitter } from './events.js';
 import type { DropReason, Ledger } from './ledger.js';
@@ -56,10 +57,15 @@ export class Losses {
 
   /** The records that tell the destination about its hole, as lines, if it is time to. */
   report(): string | undefined {
+    const early = this.port.runtime.monotonic() - this.reportedAt < REPORT_MS;
+    return early ? undefined : this.lastReport();
+  }
+
+  /** The same at the end, when there is no later time: what was not told yet. */
+  lastReport(): string | undefined {
     const { ledger, runtime } = this.port;
-    const now = runtime.monotonic();
-    if (!ledger.hasLosses || now - this.reportedAt < REPORT_MS) return undefined;
-    this.reportedAt = now;
+    if (!ledger.hasLosses) return undefined;
+    this.reportedAt = runtime.monotonic();
     const time = runtime.now();
     const lines = ledger.takeLosses().map(({ reason, records, bytes, fromMs, toMs }) => {
       const spillway = { event: 'recordsDropped', reason, records, bytes, from: iso(fromMs), to: iso(toMs) };

@@ -399,6 +399,22 @@ describe('pipeline', () => {
     expect((await closing).settled).toBe(true);
   });
 
+  it('close tells the destination of what was dropped before it', async () => {
+    const { runtime, destination, logs } = setUp({ queue: { maxBytes: '64kb' }, batch: { maxBytes: 4096 } });
+    logs.write(lines(1000, 0, 300));
+    const { dropped } = logs.stats();
+    expect(dropped.records).toBeGreaterThan(500);
+    const closing = logs.close();
+    await runtime.advance(1000);
+    const { settled, stats } = await closing;
+    expect(settled).toBe(true);
+    expect(stats.dropped).toEqual(dropped);
+    expect(JSON.parse(destination.stored.at(-1)!.line)).toMatchObject({
+      spillway: { reason: 'queueFull', ...dropped },
+    });
+    balanced(stats);
+  });
+
   it('close does not hammer a destination that keeps failing', async () => {
     const { runtime, destination, logs } = setUp({ batch: { lingerMs: 1 } });
     destination.behave(() => reply({ outcome: 'retry', reason: '503' }));

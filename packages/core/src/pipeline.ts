@@ -329,7 +329,7 @@ export class Pipeline implements AsyncDisposable {
     dispatcher.fill();
     // With a spool there is no need to wait for a destination that is down: it is as well to write at once.
     const patience = spooler && breaker.state !== 'closed' ? 0 : deadlineMs;
-    const settled = await this.waiters.settledThrough(this.seals, patience);
+    const settled = await this.settleAll(patience);
     dispatcher.stop();
     await dispatcher.landed();
     // The deadline is for the destination: that there is no time for it must not cost what the disk can have.
@@ -345,6 +345,19 @@ export class Pipeline implements AsyncDisposable {
     this.waiters.wake();
     await this.sender.close().catch(() => {});
     return { settled, stats: this.stats() };
+  }
+
+  /** Waits for everything, and then for the destination to hear of what it did not get. False if the time is up before. */
+  private async settleAll(patienceMs: number): Promise<boolean> {
+    const { waiters, runtime, breaker, losses, door } = this;
+    const end = runtime.monotonic() + patienceMs;
+    if (!(await waiters.settledThrough(this.seals, patienceMs))) return false;
+    const leftMs = end - runtime.monotonic();
+    const report = leftMs > 0 && breaker.state === 'closed' ? losses.lastReport() : undefined;
+    if (report === undefined) return true;
+    door.add(report);
+    this.sealAll();
+    return waiters.settledThrough(this.seals, leftMs);
   }
 
   /** Nothing is to happen by itself any more, and no memory is kept for it. */
