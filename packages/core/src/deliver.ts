@@ -161,9 +161,10 @@ export class Deliverer {
 
   private reject(part: Batch, reason: string): void {
     this.port.ledger.reject(reason, part.count, part.bytes.length);
+    this.port.settled(part.count, part.bytes.length);
+    // Not before it is booked: whoever hears of it may look at the counts.
     this.port.emitter.emit('recordsRejected', () => ({ batch: part.id, records: part.count, reason }));
     this.port.rejected(part, reason);
-    this.port.settled(part.count, part.bytes.length);
   }
 
   /** Encodes a part and sends it until its verdict settles it, the attempts are spent or the breaker is open. */

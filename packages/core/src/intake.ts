@@ -202,7 +202,6 @@ export class Intake implements LineSink {
    */
   private admit(open: OpenLane, bytes: Buffer, from: number, to: number): boolean {
     const { columns } = this;
-    this.ledger.accept(to - from, columns.bytes(from, to));
     let taken = 0;
     for (let at = from; at < to; at += taken) {
       taken = this.fill(open, bytes, at, at + columns.within(this.room, 0, at, to));
@@ -211,6 +210,7 @@ export class Intake implements LineSink {
       if (this.port.makeRoom(size)) {
         this.room = this.port.room();
       } else {
+        this.ledger.accept(1, size);
         this.port.refused(size);
         at++;
       }
@@ -226,8 +226,11 @@ export class Intake implements LineSink {
       this.sealLane(open);
       taken = this.start(open).append(this.columns, bytes, from, to);
     }
+    const size = this.columns.bytes(from, from + taken);
+    // Not before: what is sealed to make way is heard of outside, where the counts have to add up.
+    this.ledger.accept(taken, size);
     open.sequence += taken;
-    this.room -= this.columns.bytes(from, from + taken);
+    this.room -= size;
     return taken;
   }
 

@@ -499,6 +499,34 @@ describe('pipeline', () => {
     expect(seen).toMatchObject([{ records: 3, attempts: 1 }]);
   });
 
+  it('has counts that add up whenever something is heard of it', async () => {
+    const { runtime, destination, logs } = setUp({
+      queue: { maxBytes: '64kb' },
+      batch: { maxRecords: 10, lingerMs: 1 },
+    });
+    const partly: Verdict = { outcome: 'partial', retry: [1], reject: [0], reason: 'some' };
+    destination.behave((_, n) => [ack, reply({ outcome: 'reject', reason: '400' }), reply(partly)][n % 3]!);
+    const heard = new Set<string | symbol>();
+    const off: unknown[] = [];
+    const listen = (_: unknown, name: string | symbol) => {
+      heard.add(name);
+      const { records, bytes } = imbalance(logs.stats());
+      if (records !== 0 || bytes !== 0) off.push({ name, records, bytes });
+    };
+    const names = ['batchSealed', 'batchAcked', 'batchRetried', 'recordsRejected', 'recordsDropped'];
+    for (const name of names) subscribe(`spillway:${name}`, listen);
+    try {
+      logs.write(lines(15));
+      await runtime.advance(10_000);
+      logs.write(lines(500, 15, 300));
+      await runtime.advance(10_000);
+    } finally {
+      for (const name of names) unsubscribe(`spillway:${name}`, listen);
+    }
+    expect(heard.size).toBe(names.length);
+    expect(off).toEqual([]);
+  });
+
   it('takes what listeners to its events log to it, in the middle of a write too', async () => {
     const { runtime, destination, logs } = setUp({ batch: { maxRecords: 10 } });
     let heard = 0;
