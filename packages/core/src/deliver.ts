@@ -11,7 +11,7 @@ import type { Breaker } from './breaker.js';
 import type { Emitter } from './events.js';
 import { classifyFailure } from './failure.js';
 import type { Ledger } from './ledger.js';
-import { type Runtime, sleep } from './runtime.js';
+import { type Runtime, sleep, type Timer } from './runtime.js';
 import type { AnyTransport, Sender, Verdict } from './transport.js';
 
 /** How often and how long to try. */
@@ -53,6 +53,8 @@ export interface DeliverCounts {
 type Settling = Exclude<Verdict, { outcome: 'retry' | 'hold' }>;
 type Waiting = Extract<Verdict, { outcome: 'retry' | 'hold' }>;
 
+/** How long a sender may go on after it was told to stop, until nobody listens to it any more. */
+const STOP_MS = 2000;
 /** Longest wait between attempts once there is a hurry. */
 const HURRIED_MS = 200;
 
@@ -224,7 +226,7 @@ export class Deliverer {
     this.counts.attempts++;
     let verdict: Verdict;
     try {
-      const reply = await sender.send(wire, attempt.signal);
+      const reply = await this.inTime(sender.send(wire, attempt.signal), attempt.signal);
       verdict = whole(transport.classify(reply, part), part.count);
     } catch (error) {
       verdict = attempt.signal.aborted
@@ -247,6 +249,23 @@ export class Deliverer {
     }
     if (!signal.aborted || verdict.outcome === 'ack') this.inform(verdict);
     return verdict;
+  }
+
+  /** The reply, unless the sender does not heed the signal: one that hangs must not keep its slot, or us from closing. */
+  private inTime(reply: Promise<unknown>, signal: AbortSignal): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      let timer: Timer | undefined;
+      const stop = () => {
+        timer = this.port.runtime.after(STOP_MS, () => reject(signal.reason));
+      };
+      signal.addEventListener('abort', stop, { once: true });
+      Promise.resolve(reply)
+        .then(resolve, reject)
+        .finally(() => {
+          timer?.cancel();
+          signal.removeEventListener('abort', stop);
+        });
+    });
   }
 
   /** Tells the breaker, which judges the destination and not the batch: an answer about records means that it is up. */

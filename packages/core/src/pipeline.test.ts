@@ -102,6 +102,30 @@ describe('pipeline', () => {
     expect(logs.stats().lastError).toBe('no reply within 2000 ms');
   });
 
+  it('goes on, and closes, also with a sender that does not heed its signal', async () => {
+    const { runtime, destination } = setUp();
+    const { transport } = destination;
+    let heedless = 2;
+    const open: typeof transport.open = (...args) => {
+      const sender = transport.open(...args);
+      return { ...sender, send: (...wire) => (heedless-- > 0 ? new Promise(() => {}) : sender.send(...wire)) };
+    };
+    const options = { warnings: 'off', send: { timeoutMs: 1000, maxInFlight: 1 } } as const;
+    const logs = pipeline({ ...transport, open }, options, runtime);
+    logs.write(lines(5));
+    await runtime.until(() => logs.stats().acked.records === 5, 60_000);
+    expect(logs.stats()).toMatchObject({ lastError: 'no reply within 1000 ms', sends: { attempts: 3 } });
+    heedless = 1;
+    logs.write(lines(5, 5));
+    let closed = false;
+    void logs.close({ deadlineMs: 100 }).then(() => {
+      closed = true;
+    });
+    await runtime.until(() => closed, 5000);
+    expect(logs.stats().droppedBy).toMatchObject({ closed: { records: 5 } });
+    balanced(logs.stats());
+  });
+
   it('splits down to the one record that cannot be taken', async () => {
     const { runtime, destination, logs } = setUp();
     destination.behave((batch) =>
