@@ -11,6 +11,7 @@ import type { Breaker } from './breaker.js';
 import type { Emitter } from './events.js';
 import { classifyFailure } from './failure.js';
 import type { Ledger } from './ledger.js';
+import { plainReason } from './reason.js';
 import { type Runtime, sleep, type Timer } from './runtime.js';
 import type { AnyTransport, Sender, Verdict } from './transport.js';
 
@@ -303,6 +304,8 @@ function within(indices: readonly number[], count: number): number[] {
   return [...new Set(indices)].filter((i) => Number.isInteger(i) && i >= 0 && i < count).sort((a, b) => a - b);
 }
 
+/** Errors of Node about JSON quote it, and what is in a record is nobody's business but the destination's. */
 function describeError(error: unknown): string {
-  return error instanceof Error ? error.message.slice(0, 200) : 'unknown';
+  if (error instanceof SyntaxError) return 'not valid JSON';
+  return error instanceof Error ? plainReason(error.message) : 'unknown';
 }

@@ -1,6 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { ack, type Behaviour, scriptedDestination, seededRandom, simRuntime } from '@spillway/testing';
 import { describe, expect, it } from 'vitest';
+import type { Batch } from './batch.js';
 import type { PipelineInput } from './options/pipeline-options.js';
 import { pipeline } from './pipeline.js';
 import { imbalance, type Stats } from './stats.js';
@@ -500,6 +501,24 @@ describe('pipeline', () => {
     expect(numbers(destination.stored)).toEqual([0, 1, 2, 4, 5, 6]);
     expect(logs.stats().rejectedBy).toMatchObject({ recordTooLarge: { records: 1 } });
     balanced(logs.stats());
+  });
+
+  it.each([
+    ['without a word of it', (batch: Batch) => batch.fields(0), 'encode failed: not valid JSON'],
+    [
+      'in plain words',
+      () => {
+        throw new Error('no\u001b[2J way\nto encode');
+      },
+      'encode failed: no [2J way to encode',
+    ],
+  ])('says %s that a record cannot be encoded', async (_, encode, reason) => {
+    const { runtime, destination } = setUp();
+    const transport = { ...destination.transport, encode: (batch: Batch) => encode(batch) as never };
+    const logs = pipeline(transport, { warnings: 'off' }, runtime);
+    logs.write('{"level":30,"time":1700000000000,"password":hunter2}\n');
+    await runtime.until(() => logs.stats().rejected.records === 1);
+    expect(Object.keys(logs.stats().rejectedBy)).toEqual([reason]);
   });
 
   it('rejects text that is too large as a record, and drops nothing to make room for it', async () => {
