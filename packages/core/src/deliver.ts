@@ -176,10 +176,10 @@ export class Deliverer {
     let wire: unknown;
     try {
       wire = transport.encode(part);
+      if (transport.sizeOf(wire) > transport.limits.maxBytes) return { outcome: 'split', reason: 'recordTooLarge' };
     } catch (error) {
       return { outcome: part.count > 1 ? 'split' : 'reject', reason: `encode failed: ${describeError(error)}` };
     }
-    if (transport.sizeOf(wire) > transport.limits.maxBytes) return { outcome: 'split', reason: 'recordTooLarge' };
     let failures = 0;
     let last: Waiting = { outcome: 'retry', reason: 'not sent' };
     try {

@@ -521,6 +521,19 @@ describe('pipeline', () => {
     expect(Object.keys(logs.stats().rejectedBy)).toEqual([reason]);
   });
 
+  it('rejects what a transport cannot measure, and goes on', async () => {
+    const { runtime, destination } = setUp();
+    const sizeOf = (batch: Batch) => {
+      if (batch.bytes.includes('odd')) throw new Error('odd');
+      return batch.bytes.length;
+    };
+    const logs = pipeline({ ...destination.transport, sizeOf }, { warnings: 'off' }, runtime);
+    logs.write(`${line(0)}{"level":30,"time":1700000000000,"msg":"odd"}\n${line(1)}`);
+    await runtime.until(() => logs.stats().acked.records === 2);
+    expect(logs.stats().rejectedBy).toMatchObject({ 'encode failed: odd': { records: 1 } });
+    expect(numbers(destination.stored)).toEqual([0, 1]);
+  });
+
   it('rejects text that is too large as a record, and drops nothing to make room for it', async () => {
     const { runtime, destination, logs } = setUp({ queue: { maxBytes: '64kb' } });
     logs.write(lines(100));
