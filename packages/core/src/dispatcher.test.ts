@@ -15,16 +15,17 @@ const ARRIVAL_BYTES = 60;
 function setUp() {
   const runtime = simRuntime();
   const [queue, inFlight] = [new Queue(), new InFlight()];
-  const disk = { answer: (_: Entry | undefined) => {}, readiness: 'ready' as 'ready' | 'empty' };
+  const disk = { answer: (_: Entry | undefined) => {}, asked: () => {}, readiness: 'ready' as 'ready' | 'empty' };
   const spooler: Pick<Spooler, 'readiness' | 'drain' | 'waitMs' | 'relieve' | 'delivered'> = {
     get readiness() {
       return disk.readiness;
     },
     drain: () =>
       new Promise((resolve) => {
+        disk.asked();
         disk.answer = resolve;
       }),
-    waitMs: () => Number.POSITIVE_INFINITY,
+    waitMs: () => (disk.readiness === 'ready' ? 0 : Number.POSITIVE_INFINITY),
     relieve: () => {},
     delivered: (entry, parts) => parts.map((batch) => ({ ...entry, batch })),
   };
@@ -76,6 +77,28 @@ describe('dispatcher', () => {
       expect(drained).toBe(true);
     },
   );
+
+  it('does not look again and again for what finds no room or is on its way, and takes it when it can', async () => {
+    const { runtime, disk, queue, dispatcher, giveBack } = setUp();
+    const after = vi.spyOn(runtime, 'after');
+    const asked = vi.fn();
+    disk.asked = asked;
+    queue.push(entry(`{"pad":"${'x'.repeat(40)}"}`, 1));
+    disk.readiness = 'empty';
+    dispatcher.fill();
+    disk.readiness = 'ready';
+    dispatcher.fill();
+    expect(asked).toHaveBeenCalledTimes(0);
+    dispatcher.takeBackAll();
+    dispatcher.fill();
+    dispatcher.fill();
+    expect(asked).toHaveBeenCalledTimes(1);
+    disk.answer(entry('{"a":1}', FROM_DISK));
+    await new Promise(setImmediate);
+    expect(asked).toHaveBeenCalledTimes(2);
+    expect(giveBack).toHaveLength(2);
+    expect(after).not.toHaveBeenCalled();
+  });
 
   it('sends one probe at a time, whatever becomes of what was on its way before', async () => {
     const { runtime, disk, queue, breaker, dispatcher, giveBack } = setUp();

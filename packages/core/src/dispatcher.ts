@@ -78,10 +78,8 @@ export class Dispatcher {
     const { queue, spooler, breaker } = this.port;
     while (!this.stopping.signal.aborted && this.busy < this.options.maxInFlight) {
       const source = this.nextSource();
-      if (!source) {
-        this.wakeLater(spooler?.waitMs());
-        return;
-      }
+      if (source === 'later') this.wakeLater(spooler?.waitMs());
+      if (source === 'later' || source === 'none') return;
       if (!breaker.permits()) {
         this.wakeLater(this.port.closing() ? CLOSING_RETRY_MS : breaker.waitMs());
         return;
@@ -123,16 +121,19 @@ export class Dispatcher {
     return this.port.inFlight.size + (this.arriving ? 1 : 0);
   }
 
-  private nextSource(): 'disk' | 'memory' | undefined {
+  /** `none`: what is there finds no room, or is on its way from the disk, and the end of either calls `fill`. */
+  private nextSource(): 'disk' | 'memory' | 'later' | 'none' {
     const { queue, spooler, room, inFlight } = this.port;
     const live = queue.length > 0;
-    if (!spooler || this.port.closing() || this.arriving) return live ? 'memory' : undefined;
-    return this.order.next({
+    if (!spooler || this.port.closing() || this.arriving) return live ? 'memory' : 'none';
+    const disk = spooler.readiness;
+    const source = this.order.next({
       live,
-      disk: spooler.readiness,
+      disk,
       room: room.left >= this.options.arrivalBytes,
       drainInFlight: inFlight.drained,
     });
+    return source ?? (disk === 'ready' ? 'none' : 'later');
   }
 
   private wakeLater(waitMs = Number.POSITIVE_INFINITY): void {
@@ -146,12 +147,12 @@ export class Dispatcher {
     const delivery = entry ? this.deliver(entry, probe) : this.nothingCame(probe);
     // More room was kept than what came has taken.
     this.port.room.announce();
+    this.fill();
     return delivery;
   }
 
   private nothingCame(probe: boolean): void {
     if (probe) this.port.breaker.released();
-    this.fill();
   }
 
   /** `probe`: the breaker lets no other through until something is known of this one. */
