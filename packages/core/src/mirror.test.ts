@@ -37,6 +37,18 @@ it('drops and counts what a reader does not take, and waits for nobody', () => {
   expect(mirror.dropped).toBe(3);
 });
 
+it('shows batches of any size, each when the reader has taken the one before', async () => {
+  const { write, text } = collecting();
+  const mirror = new Mirror('all', write);
+  const large = batchOf([JSON.stringify({ level: 30, msg: 'x'.repeat(3 << 20) })]);
+  for (let i = 0; i < 2; i++) {
+    mirror.take(large, false);
+    await settled();
+  }
+  expect(mirror.dropped).toBe(0);
+  expect(text()).toBe(large.bytes.toString().repeat(2));
+});
+
 it('gives up quietly when stdout is closed', async () => {
   let calls = 0;
   const mirror = new Mirror('all', (_, done) => {

@@ -1,6 +1,7 @@
 // The mirror: a copy of records on stdout, so that `kubectl logs` and `docker logs` are not empty.
 // In: sealed batches. Out: lines on stdout: none, errors only, all, or all while the destination is failing.
-// Invariants: never waits for stdout and never throws: what a slow reader leaves over 1 MiB is dropped and counted.
+// Invariants: never waits for stdout and never throws: what a slow reader leaves over 1 MiB, or over one batch, is dropped
+// and counted.
 // The copy is a convenience: it is not part of the conservation law, and a line is mirrored at most once.
 
 import { write } from 'node:fs';
@@ -40,7 +41,8 @@ export class Mirror {
     if (this.mode === 'off' || this.broken || (this.mode === 'onFailure' && !failing)) return;
     const chosen = this.mode === 'errors' ? errorsOf(batch) : batch;
     if (!chosen) return;
-    if (this.waitingBytes + chosen.bytes.length > MAX_WAITING_BYTES) {
+    // A batch alone may be larger: that is no sign of a slow reader.
+    if (this.waiting.length > 0 && this.waitingBytes + chosen.bytes.length > MAX_WAITING_BYTES) {
       this.dropped += chosen.count;
       return;
     }
