@@ -254,6 +254,24 @@ describe('pipeline', () => {
     balanced(logs.stats());
   });
 
+  it.each(['dropOldest', 'block'] as const)(
+    'with %s sends the open batch when there is nothing else to make room',
+    async (whenFull) => {
+      const { runtime, destination, logs } = setUp({
+        queue: { maxBytes: '64kb', whenFull },
+        batch: { maxBytes: '1mb', lingerMs: 600_000 },
+      });
+      for (let i = 0; i < 300; i++) {
+        if (!logs.write(line(i, 1000))) void logs.drained();
+        await runtime.advance(1);
+      }
+      expect(destination.stored.length).toBeGreaterThan(200);
+      // What comes while the batch is on its way.
+      expect(logs.stats().dropped.records).toBeLessThan(10);
+      balanced(logs.stats());
+    },
+  );
+
   it("with 'block' takes everything and says when to hold back", async () => {
     const { runtime, destination, logs } = setUp({
       queue: { maxBytes: '64kb', whenFull: 'block' },

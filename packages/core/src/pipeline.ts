@@ -118,6 +118,7 @@ export class Pipeline implements AsyncDisposable {
    */
   write(chunk: string | Uint8Array): boolean {
     const taken = this.door.write(chunk);
+    if (taken && this.room.holdsBack) this.sealLast();
     return !taken || !this.room.holdsBack;
   }
 
@@ -193,7 +194,7 @@ export class Pipeline implements AsyncDisposable {
       options,
       {
         room: () => room.admitted,
-        makeRoom: (size) => room.make(size),
+        makeRoom: (size) => room.make(size) || (this.sealLast() && room.make(size)),
         sealed: (batch, lane) => this.enqueue(batch, lane),
         opened: () => this.linger.set(settings.batch.lingerMs),
         refused: (bytes) => losses.drop('queueFull', 1, bytes),
@@ -305,6 +306,14 @@ export class Pipeline implements AsyncDisposable {
     this.losses.drop('queueFull', dropped.batch.count, dropped.batch.bytes.length);
     this.waiters.wake();
     return true;
+  }
+
+  /** Seals the open batches if there are no others: only their linger would make room. True if that was to be done. */
+  private sealLast(): boolean {
+    const { queue, inFlight, intake } = this;
+    const last = queue.length === 0 && inFlight.size === 0 && intake.records > 0;
+    if (last) intake.seal();
+    return last;
   }
 
   private sealAll(): void {
