@@ -71,7 +71,8 @@ export class HttpSender implements Sender<HttpWire, HttpReply> {
   async #request(wire: HttpWire): Promise<HttpRequest> {
     const { url, method, headers } = this.#settings;
     const { body, encoding } = await this.#compress(wire);
-    const target = new URL(wire.path ?? `${url.pathname}${url.search}`, url.origin);
+    // Not relative to the origin: a path that begins with two slashes would be taken for a host.
+    const target = new URL(`${url.origin}${wire.path ?? `${url.pathname}${url.search}`}`);
     return {
       method,
       url: target,

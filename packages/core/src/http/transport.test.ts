@@ -93,6 +93,12 @@ describe('a request', () => {
     expect(server.requests[0]).toMatchObject({ method: 'PUT', path: '/bucket/a%20b?x=1' });
   });
 
+  it('keeps a path that begins with two slashes, as after a base that ends in one', async () => {
+    await using server = await recordingServer();
+    await connect(`${server.url}/`).send();
+    expect(server.requests[0]?.path).toBe('//logs?stream=a');
+  });
+
   it('is compressed once, with the same bytes at every attempt', async () => {
     await using server = await recordingServer([{ status: 503 }, {}]);
     const { sender, transport, send } = connect(server.url);
