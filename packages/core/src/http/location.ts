@@ -15,7 +15,18 @@ export function destinationOf(url: URL): string {
 /** Credentials in a URL, as an authorization header. */
 export function basicFromUrl(url: URL): string | undefined {
   if (url.username === '' && url.password === '') return undefined;
-  return basic(decodeURIComponent(url.username), decodeURIComponent(url.password));
+  return basic(decoded(url.username), decoded(url.password));
+}
+
+/** Percent signs that encode nothing stand for themselves: people write passwords as they are. */
+function decoded(text: string): string {
+  return text.replace(/(?:%[0-9a-f]{2})+/gi, (encoded) => {
+    try {
+      return decodeURIComponent(encoded);
+    } catch {
+      return encoded;
+    }
+  });
 }
 
 /** The value of a basic authorization header. */

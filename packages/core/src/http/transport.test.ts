@@ -276,6 +276,16 @@ describe('credentials', () => {
     expect(transport.destination).toBe(`${server.url}/logs`);
   });
 
+  it.each([
+    ['joe:50%off', 'joe:50%off'],
+    ['joe:%ff%40', 'joe:%ff%40'],
+    ['joe:%C3%A9%', 'joe:é%'],
+  ])('come from the URL also where a percent sign is just that: %s', async (written, meant) => {
+    await using server = await recordingServer();
+    await connect(server.url.replace('http://', `http://${written}@`)).send();
+    expect(server.requests[0]?.headers.authorization).toBe(`Basic ${Buffer.from(meant).toString('base64')}`);
+  });
+
   it('come from files, which are read again when they change', async () => {
     await using server = await recordingServer();
     const [token, headers] = [join(directory, 'token'), join(directory, 'headers')];
