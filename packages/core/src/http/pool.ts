@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import type { Dispatcher } from 'undici';
 import type { Runtime } from '../runtime.js';
 import { type Exchange, exchange } from './exchange.js';
+import { basicFromUrl } from './location.js';
 import type { HttpOptions } from './options.js';
 import { proxyFor } from './proxy.js';
 import { type TlsMaterial, tlsLoader } from './tls.js';
@@ -128,15 +129,18 @@ export class HttpPool {
     };
   }
 
-  async #throughProxy({ href: uri }: URL): Promise<(tls: TlsMaterial) => Dispatcher> {
+  async #throughProxy(proxy: URL): Promise<(tls: TlsMaterial) => Dispatcher> {
     const { ProxyAgent } = await import('undici');
     const { url, options } = this.#settings;
+    // Read by undici, a name without a password would not be sent, and a bare percent sign would be an error.
+    const token = basicFromUrl(proxy);
+    const { href: uri } = proxy;
     // Plain HTTP goes to the proxy in absolute form: many proxies tunnel to port 443 only.
     const proxyTunnel = url.protocol === 'https:';
     return (tls) => {
       const requestTls = { ...tls, timeout: options.connectTimeoutMs };
       const { servername: _, ...proxyTls } = requestTls;
-      return new ProxyAgent({ ...this.#pooling, uri, proxyTunnel, requestTls, proxyTls });
+      return new ProxyAgent({ ...this.#pooling, uri, ...(token && { token }), proxyTunnel, requestTls, proxyTls });
     };
   }
 

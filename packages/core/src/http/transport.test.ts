@@ -532,6 +532,18 @@ describe('a proxy', () => {
     });
   });
 
+  it.each([
+    ['token', 'token:'],
+    ['joe:50%off', 'joe:50%off'],
+    ['joe:p%40ss', 'joe:p@ss'],
+  ])('is told its credentials, also where they are %s', async (written, meant) => {
+    await using proxy = await tunnel();
+    await using server = await recordingServer();
+    const { send } = connect(server.url, { options: { proxy: `http://${written}@127.0.0.1:${proxy.port}` } });
+    expect(await send()).toMatchObject({ status: 204 });
+    expect(proxy.targets).toEqual([`${server.url}/logs?stream=a Basic ${Buffer.from(meant).toString('base64')}`]);
+  });
+
   it('is used when the option or the environment says so, with its credentials, and TLS goes through it', async () => {
     const ours = authority();
     await using proxy = await tunnel();
