@@ -24,6 +24,7 @@ const words: Readonly<Record<string, string>> = {
   SPILLWAY_PEER_CLOSED: 'connection closed by the destination',
   SPILLWAY_TIMEOUT: 'timed out waiting for the reply',
   ABORT_ERR: 'aborted',
+  UND_ERR_ABORTED: 'aborted',
 };
 
 /** The peer is not who we were told to trust, or does not trust us; or what we were given cannot be sent at all. */
@@ -45,7 +46,8 @@ export function classifyFailure(error: unknown): Verdict {
     }
     const code = codeOf(cause);
     if (code === undefined) continue;
-    if (code === 'UND_ERR_ABORTED') return proxied(cause);
+    const status = proxyStatus(code, cause);
+    if (status) return proxied(status);
     if (untrusted.test(code)) return { outcome: 'hold', reason: `TLS: certificate or protocol refused (${code})` };
     if (unusable.test(code)) return { outcome: 'hold', reason: `the request cannot be sent (${code})` };
     if (misplaced[code]) return { outcome: 'hold', reason: `${misplaced[code]} (${code})` };
@@ -54,10 +56,13 @@ export function classifyFailure(error: unknown): Verdict {
   return { outcome: 'retry', reason: 'no reply' };
 }
 
-/** undici says only in words that a proxy would not open a tunnel, and with which status. */
-function proxied(error: unknown): Verdict {
-  const status = /^Proxy response \((\d{3})\)/.exec(String((error as Error).message))?.[1];
-  if (!status) return { outcome: 'retry', reason: 'aborted (UND_ERR_ABORTED)' };
+/** undici says only in words that a proxy would not open a tunnel or wants credentials, and with which status. */
+function proxyStatus(code: string, error: unknown): string | undefined {
+  if (code !== 'UND_ERR_ABORTED' && code !== 'UND_ERR_INVALID_ARG') return undefined;
+  return /^Proxy (?:response|Authentication Required) \((\d{3})\)/.exec(String((error as Error).message))?.[1];
+}
+
+function proxied(status: string): Verdict {
   const refused = status === '407' || status === '403' || status === '401';
   return { outcome: refused ? 'hold' : 'retry', reason: `the proxy answered ${status}` };
 }

@@ -544,6 +544,14 @@ describe('a proxy', () => {
     expect(proxy.targets).toEqual([`${server.url}/logs?stream=a Basic ${Buffer.from(meant).toString('base64')}`]);
   });
 
+  it('that wants other credentials is named, for plain HTTP too', async () => {
+    await using proxy = await recordingServer([{ status: 407 }]);
+    expect(await connect('http://logs.example', { options: { proxy: proxy.url } }).failure()).toEqual({
+      outcome: 'hold',
+      reason: 'the proxy answered 407',
+    });
+  });
+
   it('is used when the option or the environment says so, with its credentials, and TLS goes through it', async () => {
     const ours = authority();
     await using proxy = await tunnel();
