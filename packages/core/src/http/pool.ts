@@ -130,17 +130,21 @@ export class HttpPool {
   }
 
   async #throughProxy(proxy: URL): Promise<(tls: TlsMaterial) => Dispatcher> {
-    const { ProxyAgent } = await import('undici');
+    const { Pool, ProxyAgent } = await import('undici');
     const { url, options } = this.#settings;
     // Read by undici, a name without a password would not be sent, and a bare percent sign would be an error.
     const token = basicFromUrl(proxy);
     const { href: uri } = proxy;
     // Plain HTTP goes to the proxy in absolute form: many proxies tunnel to port 443 only.
     const proxyTunnel = url.protocol === 'https:';
+    // A tunnel that is not opened would hold a connection, and what waits for it, for undici's five minutes.
+    const headersTimeout = Math.ceil(options.connectTimeoutMs);
+    const clientFactory = (origin: URL, more: object) => new Pool(origin, { ...more, headersTimeout });
     return (tls) => {
       const requestTls = { ...tls, timeout: options.connectTimeoutMs };
       const { servername: _, ...proxyTls } = requestTls;
-      return new ProxyAgent({ ...this.#pooling, uri, ...(token && { token }), proxyTunnel, requestTls, proxyTls });
+      const own = { proxyTunnel, requestTls, proxyTls, clientFactory };
+      return new ProxyAgent({ ...this.#pooling, uri, ...(token && { token }), ...own });
     };
   }
 

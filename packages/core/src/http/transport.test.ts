@@ -552,6 +552,24 @@ describe('a proxy', () => {
     });
   });
 
+  it('that does not answer is given up like a connection, so that the next attempt makes a new one', async () => {
+    const sockets: net.Socket[] = [];
+    const silent = net.createServer((socket) => sockets.push(socket.on('error', () => {})));
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const proxy = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    const settings = { maxInFlight: 1 };
+    const { failure } = connect('https://localhost:9', { settings, options: { proxy, connectTimeoutMs: 200 } });
+    for (const connections of [1, 2]) {
+      expect(await failure(batch, AbortSignal.timeout(5000))).toEqual({
+        outcome: 'retry',
+        reason: 'timed out waiting for the reply (UND_ERR_HEADERS_TIMEOUT)',
+      });
+      expect(sockets).toHaveLength(connections);
+    }
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => silent.close(resolve));
+  });
+
   it('is used when the option or the environment says so, with its credentials, and TLS goes through it', async () => {
     const ours = authority();
     await using proxy = await tunnel();
