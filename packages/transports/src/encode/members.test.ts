@@ -79,6 +79,13 @@ describe('a member of a name', () => {
     );
   });
 
+  it('is looked for in one walk, however often it is in nested objects', () => {
+    const nested = Array.from({ length: 40_000 }, () => '{"at":1}').join();
+    const started = performance.now();
+    expect(flagsOf(`{"b":[${nested}],"c":"\\"at","at":1}`, `{"b":[${nested}]}`, '{"at":1}')).toEqual([1, 0, 1]);
+    expect(performance.now() - started).toBeLessThan(1000);
+  });
+
   it('is found if it is the last, and text', () => {
     fc.assert(
       fc.property(object, (fields) => {

@@ -52,6 +52,7 @@ export function memberValues(batch: Batch, name: string, rare = 0): Uint32Array 
   const opens = !/^[\s,:}\]]/.test(name);
   const { bytes, offsets, count } = batch;
   const flat = new FlatRuns(bytes);
+  const depths = new Depths(bytes);
   let values: Uint32Array | undefined;
   let record = 0;
   for (let hit = bytes.indexOf(needle); hit >= 0; ) {
@@ -61,7 +62,7 @@ export function memberValues(batch: Batch, name: string, rare = 0): Uint32Array 
     if (spellsAt(bytes, key, head)) {
       const start = offsets[record]!;
       const plain = opens && !isEscaped(bytes, key) && flat.reaches(start, key);
-      const colonAt = plain || isMember(bytes, start, key) ? afterSpace(bytes, hit + needle.length, bytes.length) : -1;
+      const colonAt = plain || depths.isMember(start, key) ? afterSpace(bytes, hit + needle.length, bytes.length) : -1;
       if (bytes[colonAt] === colon) {
         values ??= new Uint32Array(count);
         values[record] = afterSpace(bytes, colonAt + 1, bytes.length);
@@ -97,6 +98,41 @@ class FlatRuns {
   }
 }
 
+/** How deep a place in an object is. Walks on from the last one: what is nested may hold a name many thousand times. */
+class Depths {
+  readonly #bytes: Buffer;
+  #start = -1;
+  #at = 0;
+  #depth = 0;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  /** Whether `hit` is inside the object that starts at `start`, and neither in text nor deeper. Asked in ascending order. */
+  isMember(start: number, hit: number): boolean {
+    const bytes = this.#bytes;
+    const known = start === this.#start;
+    let at = known ? this.#at : start;
+    let depth = known ? this.#depth : 0;
+    while (at < hit) {
+      const byte = bytes[at];
+      if (byte === quote) {
+        const end = afterString(bytes, at, bytes.length);
+        at = end < 0 ? bytes.length : end;
+        continue;
+      }
+      if (byte === open || byte === openList) depth++;
+      else if (byte === close || byte === closeList) depth--;
+      at++;
+    }
+    this.#start = start;
+    this.#at = at;
+    this.#depth = depth;
+    return at === hit && depth === 1;
+  }
+}
+
 /**
  * Where the name of the last member of the object [from, to) begins, with its quote, if it is that name and its value is
  * text; -1 otherwise. Loggers write the message last: then this is much cheaper than {@link memberValues}.
@@ -123,18 +159,4 @@ function isEscaped(bytes: Buffer, at: number): boolean {
 function spellsAt(bytes: Buffer, at: number, word: Buffer): boolean {
   for (let i = 0; i < word.length; i++) if (bytes[at + i] !== word[i]) return false;
   return true;
-}
-
-/** Whether the text at `hit` is of the object that starts at `start`, not inside other text or deeper. */
-function isMember(bytes: Buffer, start: number, hit: number): boolean {
-  let depth = 0;
-  for (let at = start; at < hit; at++) {
-    const byte = bytes[at];
-    if (byte === quote) {
-      at = afterString(bytes, at, bytes.length) - 1;
-      if (at < 0 || at > hit) return false;
-    } else if (byte === open || byte === openList) depth++;
-    else if (byte === close || byte === closeList) depth--;
-  }
-  return depth === 1;
 }
