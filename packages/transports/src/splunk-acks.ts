@@ -14,6 +14,9 @@ export interface AckSettings {
   readonly runtime: Runtime;
 }
 
+/** An answer takes no longer, ms: it is a look into memory. */
+const answerMs = 10_000;
+
 interface Waiting {
   resolve(): void;
   reject(refusal: HttpReply): void;
@@ -85,13 +88,27 @@ export class AckSender implements Sender<HttpWire, HttpReply> {
     const ids = [...this.#waiting.keys()];
     const body = Buffer.from(JSON.stringify({ acks: ids }));
     const wire = { body, headers: { 'content-type': 'application/json' }, path: this.#settings.path };
-    const reply = await this.#exchange(wire, this.#closing.signal);
+    const reply = await this.#answer(wire);
     if (reply.status === 400 || reply.status === 401 || reply.status === 403) {
       for (const { reject } of [...this.#waiting.values()]) reject(reply);
       return;
     }
     const { acks } = JSON.parse(reply.body.toString()) as { acks?: Record<string, unknown> };
     for (const id of ids) if (acks?.[String(id)] === true) this.#waiting.get(id)?.resolve();
+  }
+
+  /** A question that is never answered must not be the last one. */
+  async #answer(wire: HttpWire): Promise<HttpReply> {
+    const patience = new AbortController();
+    const giveUp = () => patience.abort();
+    const timer = this.#settings.runtime.after(answerMs, giveUp);
+    this.#closing.signal.addEventListener('abort', giveUp);
+    try {
+      return await this.#exchange(wire, patience.signal);
+    } finally {
+      timer.cancel();
+      this.#closing.signal.removeEventListener('abort', giveUp);
+    }
   }
 
   async #exchange(wire: HttpWire, signal: AbortSignal): Promise<HttpReply> {

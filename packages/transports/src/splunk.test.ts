@@ -216,6 +216,18 @@ describe('splunk with acknowledgement', () => {
     expect(questions.map((question) => question.acks.sort())).toEqual([[1, 2], [2]]);
   });
 
+  it('asks again when a question is never answered', async () => {
+    await using server = await recordingServer([taken(1), { hang: true }, acks({ 1: true })]);
+    const transport = splunk(options(server));
+    // A minute in a second.
+    const after: typeof systemRuntime.after = (ms, callback, more) => systemRuntime.after(ms / 60, callback, more);
+    const sender = transport.open({ ...systemRuntime, after }, sendSettings);
+    const reply = await sender.send(transport.encode(batch), AbortSignal.timeout(5000));
+    expect(transport.classify(reply, batch)).toEqual({ outcome: 'ack' });
+    await sender.close();
+    expect(server.requests).toHaveLength(3);
+  });
+
   it('gives up when its time is over: the batch is sent again', async () => {
     await using server = await recordingServer([taken(1), acks({ 1: false })]);
     const transport = splunk(options(server));
