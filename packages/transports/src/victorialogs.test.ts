@@ -5,6 +5,9 @@ import { describe, expect, it } from 'vitest';
 import { type VictoriaLogsOptions, victorialogs } from './victorialogs.js';
 
 const url = 'http://127.0.0.1:9';
+const unreadable = (line: string, error: string) =>
+  httpReply(400, `cannot process jsonline request; error: ${error}; line contents: ${JSON.stringify(line)}\n`);
+const wrongTime = 'cannot parse timestamp from field "time": cannot parse unix timestamp "soon"';
 
 transportContract<VictoriaLogsOptions, HttpWire, HttpReply>({
   name: 'victorialogs',
@@ -18,6 +21,32 @@ transportContract<VictoriaLogsOptions, HttpWire, HttpReply>({
   replies: [
     { name: '200, empty', reply: httpReply(200), verdict: 'ack' },
     { name: '400, bad parameters or not one readable line', reply: httpReply(400, 'cannot parse'), verdict: 'hold' },
+    {
+      name: '400, none of several lines can be read',
+      reply: unreadable('{"time":"soon","msg":"hunter2"}', wrongTime),
+      verdict: { outcome: 'hold', reason: `400: cannot process jsonline request; error: ${wrongTime}` },
+    },
+    {
+      name: '400, the only line cannot be read',
+      batch: batchOf(['{"time":"soon","msg":"hunter2"}']),
+      reply: unreadable('{"time":"soon","msg":"hunter2"}', wrongTime),
+      verdict: { outcome: 'reject', reason: `400: cannot process jsonline request; error: ${wrongTime}` },
+    },
+    {
+      name: '400, the only line is no JSON',
+      batch: batchOf(['{"a":tru,"msg":"hunter2"}']),
+      reply: unreadable(
+        '{"a":tru,"msg":"hunter2"}',
+        'cannot parse JSON; unparsed tail: "tru,\\"msg\\":\\"hunter2\\"}"',
+      ),
+      verdict: { outcome: 'reject', reason: '400: cannot process jsonline request; error: cannot parse JSON' },
+    },
+    {
+      name: '400, the parameters of a single record',
+      batch: batchOf(['{"msg":"a"}']),
+      reply: httpReply(400, 'cannot parse "x" as uint32'),
+      verdict: 'hold',
+    },
     { name: '401, from vmauth', reply: httpReply(401), verdict: 'hold' },
     { name: '404', reply: httpReply(404), verdict: 'hold' },
     {

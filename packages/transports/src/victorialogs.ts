@@ -4,6 +4,7 @@
 // whole JSON objects, no line over its limit, only encodings that it knows.
 
 import {
+  type Batch,
   dictionary,
   type HttpReply,
   type HttpWire,
@@ -14,6 +15,7 @@ import {
   list,
   object,
   parseOptions,
+  plainReason,
   replyReason,
   required,
   size,
@@ -120,8 +122,14 @@ function endpoint({ url: base, extraFields, streamFields, timeField, messageFiel
   return target;
 }
 
-/** A 400 is about the parameters, or says that not a single line could be read: halves would fare no better. */
-function classify(reply: HttpReply): Verdict | undefined {
+/**
+ * A 400 is about the parameters, or says that not a single line could be read. Of several that is the fault of the
+ * parameters too, such as the name of the field with the time; one alone may be odd, and must not hold up the others.
+ */
+function classify(reply: HttpReply, batch: Batch): Verdict | undefined {
   if (reply.status !== 400) return undefined;
-  return { outcome: 'hold', reason: replyReason(reply) };
+  // What was logged follows the error, and is nothing to show.
+  const [, error] = /^(.*?); (?:unparsed tail|line contents): /s.exec(reply.body.toString()) ?? [];
+  if (error === undefined) return { outcome: 'hold', reason: replyReason(reply) };
+  return { outcome: batch.count === 1 ? 'reject' : 'hold', reason: replyReason(reply, plainReason(error)) };
 }
