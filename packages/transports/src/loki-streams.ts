@@ -26,7 +26,9 @@ interface LokiStream {
 const maxLabelLength = 512;
 /** Structured metadata beyond 64 KiB a line is refused; a lifted field is also in the line, so cut it. */
 const maxMetadataLength = 1024;
-/** Key of the records beyond the cap; no values join to it, as they hold no NUL. */
+/** Between values in a key: they hold no NUL. */
+const separator = '\0';
+/** Key of the records beyond the cap. Two empty values join to it, and mean the same: the constant labels. */
 const constantOnly = '\0';
 
 /** Splits a batch into streams. With constant labels there is one. */
@@ -36,7 +38,7 @@ export function streamsOf(batch: Batch, filing: LokiFiling): LokiStream[] {
   const streams = new Map<string, { labels: Readonly<Record<string, string>>; records: number[] }>();
   for (let i = 0; i < batch.count; i++) {
     const values = labelValues(batch, i, labelsFrom);
-    let key = values.join('\n');
+    let key = values.join(separator);
     // Beyond the cap records go to the stream of the constant labels: nothing is lost, and Loki's limit is not hit.
     if (!streams.has(key) && streams.size >= maxStreams) key = constantOnly;
     let stream = streams.get(key);

@@ -242,6 +242,17 @@ describe('loki', () => {
     },
   );
 
+  it('takes no values with newlines for those of other fields', () => {
+    const pairs = ['{"a":"x\\ny","b":"z"}', '{"a":"x","b":"y\\nz"}', '{"a":"x","b":"y\\nz"}', '{"a":""}'];
+    const options: LokiOptions = { url, labels: {}, labelsFrom: ['a', 'b'], encoding: 'json' };
+    const streams = decodeStreams(loki(options).encode(batchOf(pairs)), options);
+    expect(streams.map(({ labels, entries }) => [labels, entries.length])).toEqual([
+      ['{a="x\\ny", b="z"}', 1],
+      ['{a="x", b="y\\nz"}', 2],
+      ['{}', 1],
+    ]);
+  });
+
   it('sends both encodings as Loki wants them', async () => {
     await using server = await recordingServer();
     const batch = batchOf(Array.from({ length: 50 }, () => lines[0]!));
