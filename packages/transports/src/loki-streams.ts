@@ -72,11 +72,14 @@ function withLabels(
 export function liftedFields(
   batch: Batch,
   i: number,
-  { structuredMetadata }: LokiFiling,
+  { structuredMetadata, levelMetadata }: LokiFiling,
 ): [field: string, value: string][] {
   if (structuredMetadata.length === 0) return [];
   const fields = parsed(batch, i);
+  const levelIsThere = levelMetadata && batch.levels[i] !== 0;
   return structuredMetadata.flatMap((field): [string, string][] => {
+    // Of two values for a name Loki takes the last, and the number would hide the word.
+    if (field === 'level' && levelIsThere) return [];
     const value = textOf(fields[field]);
     return value === undefined ? [] : [[field, value.slice(0, maxMetadataLength)]];
   });

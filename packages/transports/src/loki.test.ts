@@ -253,6 +253,23 @@ describe('loki', () => {
     ]);
   });
 
+  it.each(['protobuf', 'json'] as const)('writes a level once, also where it is lifted too (%s)', (encoding) => {
+    const options: LokiOptions = { url, structuredMetadata: ['level', 'mod'], encoding };
+    const { body } = loki(options).encode(batchOf([lines[0]!]));
+    if (encoding === 'json') {
+      expect(decodeJson(body)[0]?.entries[0]?.metadata).toEqual({ level: 'info', mod: 'x' });
+      return;
+    }
+    const type = schema.lookupType('PushRequest');
+    const push = type.toObject(type.decode(SnappyJS.uncompress(body))) as {
+      streams: { entries: { structuredMetadata: unknown }[] }[];
+    };
+    expect(push.streams[0]?.entries[0]?.structuredMetadata).toEqual([
+      { name: 'level', value: 'info' },
+      { name: 'mod', value: 'x' },
+    ]);
+  });
+
   it('sends both encodings as Loki wants them', async () => {
     await using server = await recordingServer();
     const batch = batchOf(Array.from({ length: 50 }, () => lines[0]!));
