@@ -29,7 +29,7 @@ export const bulkOverhead = 160;
 
 /** The body of a bulk request. */
 export function encodeBulk(batch: Batch, form: BulkForm): Buffer {
-  writer.start(batch, bulkOverhead + (form.index?.length ?? 0));
+  writer.start(batch, bulkOverhead + Buffer.byteLength(form.index ?? ''));
   const stamped = form.timestamp ? recordsWith(batch, '@timestamp') : undefined;
   const actions = new ActionHeads(batch.writer, form);
   writeRecords(batch, form, actions, stamped);

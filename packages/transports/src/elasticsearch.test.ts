@@ -268,6 +268,20 @@ describe('elasticsearch', () => {
     expect(indices).toEqual(['app-2026.11.30', 'app-2026.12.01', 'app-2026.12.01']);
   });
 
+  it('has room for index names in any script, up to the 255 bytes that they may have', () => {
+    const index = `${'日志'.repeat(40)}-{yyyy.MM}`;
+    const transport = elasticsearch({ url, index });
+    const batch = batchOf(['{}', `{"msg":"${'a'.repeat(2000)}"}`], {
+      writer: `${'W'.repeat(26)}n`,
+      firstSequence: 2 ** 53 - 2,
+    });
+    expect(decode(transport.encode(batch)).map(({ action }) => action.create._index)).toEqual(
+      Array(2).fill(`${'日志'.repeat(40)}-2023.11`),
+    );
+    const { length } = transport.encode(batch.range(0, 1)).body;
+    expect(length - '{}\n'.length).toBeLessThanOrEqual(transport.limits.overheadBytes);
+  });
+
   it.each([
     [{ url: 'http://es:9200' }, 'http://es:9200/logs-app-default/_bulk'],
     [{ url: 'http://es:9200/es/', index: 'logs-shop-prod' }, 'http://es:9200/es/logs-shop-prod/_bulk'],

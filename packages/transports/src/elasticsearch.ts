@@ -119,7 +119,7 @@ export function elasticsearch(options: ElasticsearchOptions): Transport<HttpWire
       maxBytes: maxRequestBytes,
       maxRecords: 50_000,
       maxRecordBytes,
-      overheadBytes: bulkOverhead + index.length,
+      overheadBytes: bulkOverhead + Buffer.byteLength(index),
     },
     idempotency: ids ? 'record' : 'none',
     recommended: { maxBytes: 5_242_880, maxRecords: 5000, lingerMs: 1000, maxInFlight: 2, timeoutMs: 30_000 },
