@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ByteWriter } from './byte-writer.js';
-import { writeDecimal, writeIso, writeIsoNanos, writeSeconds } from './time.js';
+import { putNanos64, writeDecimal, writeIso, writeIsoNanos, writeNanos, writeSeconds } from './time.js';
 
 const written = (write: (writer: ByteWriter) => void) => {
   const writer = new ByteWriter().reset();
@@ -45,6 +45,20 @@ describe('times', () => {
     [8e15, '9999-12-31T23:59:59.999Z'],
   ])('stay plain for %d', (ms, iso) => {
     expect(written((w) => writeIso(w, ms))).toBe(iso);
+  });
+
+  it('in nanoseconds stay within 63 bits, which end in the year 2262', () => {
+    const edge = fc.integer({ min: 9_223_372_036_852, max: 9_223_372_036_855 });
+    fc.assert(
+      fc.property(fc.oneof(instant, edge), fc.nat(999_999), (ms, nanos) => {
+        const expected = BigInt(Math.min(ms, 9_223_372_036_853)) * 1_000_000n + BigInt(nanos);
+        expect(expected).toBeLessThan(2n ** 63n);
+        expect(BigInt(written((w) => writeNanos(w, ms, nanos)))).toBe(expected);
+        const buffer = Buffer.alloc(8);
+        putNanos64(buffer, 0, ms, nanos);
+        expect(buffer.readBigUInt64LE()).toBe(expected);
+      }),
+    );
   });
 
   it('numbers are written as String does', () => {

@@ -8,6 +8,8 @@ const zero = 0x30;
 const dot = 0x2e;
 /** The last millisecond of the year 9999: later years need a sign that few readers take. */
 const lastMs = 253_402_300_799_999;
+/** The last whole millisecond whose nanoseconds since the epoch all fit in 63 bits, which is what receivers keep them in. */
+const lastNanosMs = 9_223_372_036_853;
 /** Bytes of `2023-11-14T22:13:20.` */
 const isoHeadSize = 20;
 
@@ -17,6 +19,11 @@ let isoSecond = Number.NaN;
 /** Whole milliseconds within the years 1970 to 9999. */
 export function plainMs(ms: number): number {
   return ms > 0 ? Math.min(Math.floor(ms), lastMs) : 0;
+}
+
+/** Whole milliseconds within the years 1970 to 2262, as far as nanoseconds reach. */
+function nanosMs(ms: number): number {
+  return ms > 0 ? Math.min(Math.floor(ms), lastNanosMs) : 0;
 }
 
 /** Bytes that {@link writeIso} writes. */
@@ -89,7 +96,7 @@ export function writeDecimal(writer: ByteWriter, value: number): void {
 
 /** Writes nanoseconds since the epoch as a decimal number, which exceeds what a JavaScript number holds exactly. */
 export function writeNanos(writer: ByteWriter, ms: number, nanos: number): void {
-  const whole = plainMs(ms);
+  const whole = nanosMs(ms);
   if (whole === 0) {
     writeDecimal(writer, nanos);
     return;
@@ -101,7 +108,7 @@ export function writeNanos(writer: ByteWriter, ms: number, nanos: number): void 
 
 /** Nanoseconds since the epoch as 64 bits, lowest byte first, into the eight bytes at `at`. */
 export function putNanos64(buffer: Buffer, at: number, ms: number, nanos: number): void {
-  const whole = plainMs(ms);
+  const whole = nanosMs(ms);
   // In two parts, each exact: ms * 10^6 = upper * 2^16 + lower. Divisions, as a remainder of doubles is slow.
   const msHigh = Math.floor(whole / 65_536);
   const upper = msHigh * 1_000_000;
