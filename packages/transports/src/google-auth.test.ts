@@ -313,6 +313,15 @@ describe('without a token', () => {
     ]);
   });
 
+  it('none is looked for where a file of headers has them', async () => {
+    await using server = await recordingServer([ok]);
+    vi.stubEnv('GCE_METADATA_HOST', new URL(server.url).host);
+    const headersFile = join(directory, 'headers');
+    await writeFile(headersFile, 'Authorization: Bearer ours\n');
+    expect(await send(server, { headersFile })).toEqual([ack]);
+    expect(tokensOf(server)).toEqual(['Bearer ours']);
+  });
+
   it('none is looked for where one was given', async () => {
     await using server = await recordingServer([ok]);
     expect(await send(server, { bearerToken: 'mine' })).toEqual([ack]);

@@ -132,7 +132,7 @@ export function googleCloud(options: GoogleCloudOptions): Transport<HttpWire, Ht
     maxReplyBytes,
     encode: (batch) => ({ body: encodeEntries(batch, form, head), headers: {} }),
     classify: classifyWrite,
-    ...(!hasOwnCredentials(parsed) && { authorize: googleAuthorize({ credentials, credentialsFile }) }),
+    authorize: googleAuthorize({ credentials, credentialsFile }),
   });
 }
 
@@ -149,12 +149,6 @@ function projectOf({ projectId, credentials }: Options): string {
 function fullName(logName: string, projectId: string): string {
   const [, parent = `projects/${projectId}/logs/`, id] = /^(\w+\/[^/]+\/logs\/)?(.*)$/s.exec(logName)!;
   return `${parent}${encodeURIComponent(id!)}`;
-}
-
-/** A token that was given, or a header of one's own, is not looked for. */
-function hasOwnCredentials({ bearerToken, bearerTokenFile, basicAuth, headers }: Options): boolean {
-  const authorized = Object.keys(headers).some((name) => name.toLowerCase() === 'authorization');
-  return bearerToken !== undefined || bearerTokenFile !== undefined || basicAuth !== undefined || authorized;
 }
 
 function invalid(expected: string): SpillwayError {

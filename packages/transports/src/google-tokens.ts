@@ -12,7 +12,9 @@ const aheadMs = 225_000;
 /** Authorizes each attempt. */
 export function googleAuthorize(given: GivenCredentials): Authorize {
   const tokens = new Renewed((surroundings: GoogleSurroundings) => findToken(given, surroundings), aheadMs);
-  return async (_, { refresh, now, fetch }) => {
+  return async ({ headers }, { refresh, now, fetch }) => {
+    // A token that was given, or a header of one's own, also from a file: none is looked for then.
+    if (headers.authorization !== undefined) return {};
     const { token, userProject } = await tokens.get({ env: process.env, now, fetch }, refresh);
     return { authorization: `Bearer ${token}`, ...(userProject && { 'x-goog-user-project': userProject }) };
   };
