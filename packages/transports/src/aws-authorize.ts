@@ -46,6 +46,18 @@ export function regionOf(option: string | undefined, name: string): string {
   );
 }
 
+/** The address from the option or the environment, if either has one; an empty variable is none.
+ * @throws SpillwayError `SPILLWAY_OPTIONS_INVALID` when the variable holds something else
+ */
+export function endpointOf(option: string | undefined, variable: string): string | undefined {
+  const endpoint = option ?? (process.env[variable] || undefined);
+  if (endpoint === undefined || (/^https?:\/\//i.test(endpoint) && URL.canParse(endpoint))) return endpoint;
+  throw new SpillwayError(
+    'SPILLWAY_OPTIONS_INVALID',
+    `Expected the environment variable ${variable} to hold a URL that starts with http:// or https://`,
+  );
+}
+
 /** For what to sign, and with which credentials. */
 export interface AwsAuthorization extends SigningScope {
   readonly credentials: AwsCredentials | undefined;

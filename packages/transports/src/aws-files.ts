@@ -14,10 +14,10 @@ const maxBytes = 1_048_576;
 
 /** The settings of a profile; none if neither file has it. */
 export async function readProfile(name: string, env: Environment): Promise<Readonly<Record<string, string>>> {
-  const home = env.HOME ?? env.USERPROFILE ?? homedir();
+  const home = env.HOME || env.USERPROFILE || homedir();
   const [credentials, config] = await Promise.all([
-    readSections(env.AWS_SHARED_CREDENTIALS_FILE ?? join(home, '.aws', 'credentials')),
-    readSections(env.AWS_CONFIG_FILE ?? join(home, '.aws', 'config')),
+    readSections(env.AWS_SHARED_CREDENTIALS_FILE || join(home, '.aws', 'credentials')),
+    readSections(env.AWS_CONFIG_FILE || join(home, '.aws', 'config')),
   ]);
   const inConfig = config.get(`profile ${name}`) ?? (name === 'default' ? config.get(name) : undefined);
   return { ...inConfig, ...credentials.get(name) };

@@ -44,7 +44,7 @@ export const fromEnvironment: KeySource = async ({ env }) =>
 /** ~/.aws/credentials and ~/.aws/config. */
 export const fromFiles: KeySource = async (surroundings) => {
   const { env, now } = surroundings;
-  const profile = await readProfile(surroundings.profile ?? env.AWS_PROFILE ?? 'default', env);
+  const profile = await readProfile(surroundings.profile ?? (env.AWS_PROFILE || 'default'), env);
   const keys = keysOf({
     AccessKeyId: profile.aws_access_key_id,
     SecretAccessKey: profile.aws_secret_access_key,
@@ -82,7 +82,7 @@ export const fromContainer: KeySource = async ({ env, fetch }) => {
 export const fromInstance: KeySource = async ({ env, fetch }) => {
   if (env.AWS_EC2_METADATA_DISABLED?.toLowerCase() === 'true') return undefined;
   const v6 = env.AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE?.toLowerCase() === 'ipv6';
-  const base = env.AWS_EC2_METADATA_SERVICE_ENDPOINT ?? (v6 ? 'http://[fd00:ec2::254]' : 'http://169.254.169.254');
+  const base = env.AWS_EC2_METADATA_SERVICE_ENDPOINT || (v6 ? 'http://[fd00:ec2::254]' : 'http://169.254.169.254');
   const latest = new URL(`${base.replace(/\/+$/, '')}/latest/`);
   const ttl = { 'x-aws-ec2-metadata-token-ttl-seconds': '21600' };
   const token = await fetch(new URL('api/token', latest), { method: 'PUT', headers: ttl }).catch(() => undefined);
@@ -105,12 +105,12 @@ interface Role {
 
 /** https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html, which needs no signature. */
 async function assumeRole(role: Role, { env, region, fetch }: Surroundings): Promise<FoundKeys> {
-  const endpoint = env.AWS_ENDPOINT_URL_STS ?? `https://${awsHost('sts', region)}`;
+  const endpoint = env.AWS_ENDPOINT_URL_STS || `https://${awsHost('sts', region)}`;
   const form = new URLSearchParams({
     Action: 'AssumeRoleWithWebIdentity',
     Version: '2011-06-15',
     RoleArn: role.roleArn,
-    RoleSessionName: role.sessionName ?? 'spillway',
+    RoleSessionName: role.sessionName || 'spillway',
     WebIdentityToken: await readToken(role.tokenFile),
   });
   const headers = { 'content-type': 'application/x-www-form-urlencoded' };

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { classifyFailure, httpFields, httpTransport, object, parseOptions, systemRuntime } from '@spillway/core';
@@ -147,6 +147,16 @@ describe('keys', () => {
     expect(await send(server, { profile: 'missing' })).toEqual([
       { outcome: 'hold', reason: 'No AWS credentials in the profile of the shared files' },
     ]);
+  });
+
+  it('come from where they usually are if the environment names no place, also by an empty variable', async () => {
+    for (const name of ['PROFILE', 'SHARED_CREDENTIALS_FILE', 'CONFIG_FILE']) vi.stubEnv(`AWS_${name}`, '');
+    await mkdir(join(directory, '.aws'));
+    const profile = '[default]\naws_access_key_id = FILE1\naws_secret_access_key = hunter2\n';
+    await writeFile(join(directory, '.aws', 'credentials'), profile);
+    await using server = await recordingServer();
+    expect(await send(server)).toEqual([204]);
+    expect(signersOf(server)).toEqual(['FILE1']);
   });
 
   it('are traded at STS for the token of a service account', async () => {

@@ -168,6 +168,10 @@ describe('cloudwatch', () => {
     vi.stubEnv('AWS_ENDPOINT_URL_CLOUDWATCH_LOGS', 'https://vpce-1.example');
     expect(at({}).destination).toBe('https://vpce-1.example');
     expect(requestOf(at({}).encode(unordered) as HttpWire).logStreamName).toBe(hostname());
+    vi.stubEnv('AWS_ENDPOINT_URL_CLOUDWATCH_LOGS', '');
+    expect(at({}).destination).toBe('https://logs.us-east-2.amazonaws.com');
+    vi.stubEnv('AWS_ENDPOINT_URL_CLOUDWATCH_LOGS', 'vpce-1.example');
+    expect(() => at({})).toThrow('AWS_ENDPOINT_URL_CLOUDWATCH_LOGS to hold a URL');
   });
 
   it.each([

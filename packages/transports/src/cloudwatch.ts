@@ -23,7 +23,7 @@ import {
   url,
 } from '@spillway/core';
 import { refuseWith } from './applicable.js';
-import { awsAuthorize, awsCredentials, awsRegion, regionOf } from './aws-authorize.js';
+import { awsAuthorize, awsCredentials, awsRegion, endpointOf, regionOf } from './aws-authorize.js';
 import { awsHost } from './aws-sources.js';
 import { countedBytes, encodeEvents, eventBytes } from './cloudwatch-events.js';
 import { LogPlace, operation } from './cloudwatch-place.js';
@@ -111,7 +111,7 @@ export function cloudwatch(options: CloudwatchOptions): Transport<HttpWire, Http
   if (!create) refuseWith('cloudwatch', options, 'create off', ['retentionDays']);
   if (entity) checkEntity(entity);
   const region = regionOf(parsed.region, 'cloudwatch');
-  const given = parsed.endpoint ?? process.env.AWS_ENDPOINT_URL_CLOUDWATCH_LOGS;
+  const given = endpointOf(parsed.endpoint, 'AWS_ENDPOINT_URL_CLOUDWATCH_LOGS');
   const form = { logGroup, logStream, entity };
   const http = httpTransport({
     name: 'cloudwatch',

@@ -95,6 +95,10 @@ describe('s3', () => {
     expect(at({ endpoint: 'https://r2.example', pathStyle: false })).toBe('https://logs.r2.example');
     vi.stubEnv('AWS_ENDPOINT_URL_S3', 'http://store:1234');
     expect(at({})).toBe('http://store:1234/logs');
+    vi.stubEnv('AWS_ENDPOINT_URL_S3', '');
+    expect(at({})).toBe('https://logs.s3.eu-west-1.amazonaws.com');
+    vi.stubEnv('AWS_ENDPOINT_URL_S3', 'store:1234');
+    expect(() => at({})).toThrow('AWS_ENDPOINT_URL_S3 to hold a URL');
   });
 
   it.each([

@@ -16,7 +16,7 @@ import {
   text,
   url,
 } from '@spillway/core';
-import { awsAuthorize, awsCredentials, awsRegion, regionOf } from './aws-authorize.js';
+import { awsAuthorize, awsCredentials, awsRegion, endpointOf, regionOf } from './aws-authorize.js';
 import { awsHost } from './aws-sources.js';
 import { encodeRfc3986 } from './encode/sigv4.js';
 import { gzipped } from './gzip-sender.js';
@@ -101,7 +101,7 @@ export function s3(options: S3Options): Transport<HttpWire, HttpReply> {
 type Parsed = ReturnType<(typeof s3Options)['parse']>;
 
 function bucketUrl({ bucket, endpoint, pathStyle }: Parsed, region: string): URL {
-  const given = endpoint ?? process.env.AWS_ENDPOINT_URL_S3;
+  const given = endpointOf(endpoint, 'AWS_ENDPOINT_URL_S3');
   const base = new URL(given ?? `https://${awsHost('s3', region)}`);
   // A certificate for *.s3.<region>.amazonaws.com does not cover names with dots.
   if (pathStyle ?? (given !== undefined || bucket.includes('.'))) {
