@@ -2,7 +2,7 @@
 // of the exception decides. https://github.com/ClickHouse/ClickHouse/blob/master/src/Common/ErrorCodes.cpp
 // In: a reply. Out: a verdict, or undefined where the status says it all.
 
-import { type Batch, type HttpReply, replyReason, retry, type Verdict } from '@spillway/core';
+import { type Batch, type HttpReply, plainReason, replyReason, retry, type Verdict } from '@spillway/core';
 
 type Meaning = 'ack' | 'retry' | 'split' | 'hold' | 'wait' | 'halve';
 
@@ -35,7 +35,7 @@ const fewRecords = 1000;
 export function classifyInsert(reply: HttpReply, batch: Batch): Verdict | undefined {
   const code = exceptionCode(reply);
   const meaning = code === undefined ? undefined : meanings.get(code);
-  const reason = replyReason(reply);
+  const reason = code === undefined ? replyReason(reply) : replyReason(reply, plainReason(withoutValues(reply)));
   switch (meaning) {
     case 'ack':
       return { outcome: 'ack' };
@@ -52,6 +52,14 @@ export function classifyInsert(reply: HttpReply, batch: Batch): Verdict | undefi
       // An exception that we do not know, in a reply that began well: in doubt nothing is stored.
       return code !== undefined && reply.status < 300 ? { outcome: 'retry', reason } : undefined;
   }
+}
+
+/** What an exception says, without the records and the values that it quotes. */
+function withoutValues({ body }: HttpReply): string {
+  return body
+    .toString('utf8', 0, 4096)
+    .replace(/ before: '.*'(?=: \()/s, '')
+    .replace(/ Column values: .*(?= \()/s, '');
 }
 
 /** The header, or the beginning of the text: proxies drop the one, servers before 20.x have only the other. */

@@ -89,6 +89,23 @@ transportContract<ClickhouseOptions, HttpWire, HttpReply>({
       reply: httpReply(500, 'Code: 117, e.displayText() = DB::Exception: Unknown field'),
       verdict: 'split',
     },
+    // As ClickHouse 26.7 says it.
+    ...(
+      [
+        [
+          `27. DB::Exception: Cannot parse input: expected '"' before: 'hunter2": (is) it","time":1}\n': (while reading the value of key level): (at row 1)\n: While executing ParallelParsingBlockInputFormat. (CANNOT_PARSE_INPUT_ASSERTION_FAILED)`,
+          `27. DB::Exception: Cannot parse input: expected '"': (while reading the value of key level): (at row 1) : While executing ParallelParsingBlockInputFormat. (CANNOT_PARSE_INPUT_ASSERTION_FAILED)`,
+        ],
+        [
+          "469. DB::Exception: Constraint `c` for table default.t is violated at row 1. Expression: (level < 100). Column values: msg = 'hunter2'. (VIOLATED_CONSTRAINT)",
+          '469. DB::Exception: Constraint `c` for table default.t is violated at row 1. Expression: (level < 100). (VIOLATED_CONSTRAINT)',
+        ],
+      ] as const
+    ).map(([said, shown]) => ({
+      name: `what was logged is not shown: ${shown.slice(0, 40)}`,
+      reply: httpReply(400, `Code: ${said}`),
+      verdict: { outcome: 'split', reason: `400: Code: ${shown}` } as const,
+    })),
     { name: '413, from a proxy', reply: httpReply(413), verdict: 'split' },
     { name: '502, from a proxy', reply: httpReply(502, '<html>Bad Gateway'), verdict: 'retry' },
     { name: 'a web page', reply: httpReply(200, '<!doctype html>'), verdict: 'hold' },
