@@ -26,7 +26,8 @@ export function classifyWrite(reply: HttpReply, batch: Batch): Verdict | undefin
   const status = statusOf(reply);
   if (!status) return undefined;
   const { name, message, details } = status;
-  const reason = plainReason(`${reply.status} ${name}: ${message}`);
+  // What cannot be read is quoted in further lines, and was logged.
+  const reason = plainReason(`${reply.status} ${name}: ${message.split('\n', 1)[0]}`);
   const entryErrors = detail(details, 'google.logging.v2.WriteLogEntriesPartialErrors')?.logEntryErrors;
   if (isObject(entryErrors)) return ofEntries(entryErrors, batch.count, reason);
   if (name === 'RESOURCE_EXHAUSTED' || name === 'CANCELLED') return later(reply, reason, details);

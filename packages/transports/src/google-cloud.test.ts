@@ -130,7 +130,7 @@ transportContract<GoogleCloudOptions, HttpWire, HttpReply>({
     reply(
       '400, the payload',
       invalid([], 'Invalid JSON payload received. Unexpected token.\n"project id" resource type'),
-      'split',
+      { outcome: 'split', reason: '400 INVALID_ARGUMENT: Invalid JSON payload received. Unexpected token.' },
     ),
     reply('400, too far ahead', invalid([], 'Log entry timestamp is more than 24 hours in the future'), 'split'),
     reply('400, the resource', invalid([violation('resource')]), 'hold'),
