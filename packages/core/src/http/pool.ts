@@ -140,10 +140,12 @@ export class HttpPool {
     // A tunnel that is not opened would hold a connection, and what waits for it, for undici's five minutes.
     const headersTimeout = Math.ceil(options.connectTimeoutMs);
     const clientFactory = (origin: URL, more: object) => new Pool(origin, { ...more, headersTimeout });
+    // Without it, connections for plain HTTP are as many and as old as undici likes.
+    const factory = (origin: string | URL, more: object) => new Pool(origin, { ...more, ...this.#pooling });
     return (tls) => {
       const requestTls = { ...tls, timeout: options.connectTimeoutMs };
       const { servername: _, ...proxyTls } = requestTls;
-      const own = { proxyTunnel, requestTls, proxyTls, clientFactory };
+      const own = { proxyTunnel, requestTls, proxyTls, clientFactory, factory };
       return new ProxyAgent({ ...this.#pooling, uri, ...(token && { token }), ...own });
     };
   }

@@ -544,6 +544,13 @@ describe('a proxy', () => {
     expect(proxy.targets).toEqual([`${server.url}/logs?stream=a Basic ${Buffer.from(meant).toString('base64')}`]);
   });
 
+  it('gets no more connections than are allowed, for plain HTTP too', async () => {
+    await using proxy = await recordingServer([{ delayMs: 5 }]);
+    const { send } = connect('http://logs.example', { options: { proxy: proxy.url }, settings: { maxInFlight: 2 } });
+    await Promise.all(Array.from({ length: 8 }, () => send()));
+    expect(proxy.connections).toBe(2);
+  });
+
   it('that wants other credentials is named, for plain HTTP too', async () => {
     await using proxy = await recordingServer([{ status: 407 }]);
     expect(await connect('http://logs.example', { options: { proxy: proxy.url } }).failure()).toEqual({
