@@ -3,7 +3,7 @@
 // Invariants: at most `connections` sockets in use; certificates always verified; no timers of its own.
 
 import type { Socket } from 'node:net';
-import type { Dispatcher } from 'undici';
+import type { buildConnector, Dispatcher } from 'undici';
 import type { Runtime } from '../runtime.js';
 import { type Exchange, exchange } from './exchange.js';
 import { basicFromUrl } from './location.js';
@@ -122,7 +122,7 @@ export class HttpPool {
           // The connector returns the socket, though its type does not say so.
           const socket = connect(target, callback) as unknown as Socket;
           this.#sockets.add(socket);
-          socket.on('error', (error) => this.#received.set(error, socket.bytesRead));
+          this.#watch(socket);
           socket.on('close', () => this.#sockets.delete(socket));
         },
       });
@@ -141,13 +141,29 @@ export class HttpPool {
     const headersTimeout = Math.ceil(options.connectTimeoutMs);
     const clientFactory = (origin: URL, more: object) => new Pool(origin, { ...more, headersTimeout });
     // Without it, connections for plain HTTP are as many and as old as undici likes.
-    const factory = (origin: string | URL, more: object) => new Pool(origin, { ...more, ...this.#pooling });
+    const factory = (origin: string | URL, more: object) => {
+      const { connect } = more as { connect: buildConnector.connector };
+      return new Pool(origin, { ...more, ...this.#pooling, connect: this.#watched(connect) });
+    };
     return (tls) => {
       const requestTls = { ...tls, timeout: options.connectTimeoutMs };
       const { servername: _, ...proxyTls } = requestTls;
       const own = { proxyTunnel, requestTls, proxyTls, clientFactory, factory };
       return new ProxyAgent({ ...this.#pooling, uri, ...(token && { token }), ...own });
     };
+  }
+
+  /** A connector whose connections tell, when they break, whether they were new. */
+  #watched(connect: buildConnector.connector): buildConnector.connector {
+    return (target, callback) =>
+      connect(target, (...made) => {
+        if (made[1]) this.#watch(made[1]);
+        callback(...made);
+      });
+  }
+
+  #watch(socket: Socket): void {
+    socket.on('error', (error) => this.#received.set(error, socket.bytesRead));
   }
 
   get #pooling() {

@@ -551,6 +551,31 @@ describe('a proxy', () => {
     expect(proxy.connections).toBe(2);
   });
 
+  it.each([{ reset: 'afterBody' } as const, { reset: 'beforeBody' } as const])(
+    'that breaks a reused connection gets another one at once: %j',
+    async (broken) => {
+      await using proxy = await recordingServer([{}, broken, {}]);
+      const { send } = connect('http://logs.example', { options: { proxy: proxy.url }, settings: { maxInFlight: 1 } });
+      await send();
+      expect(await send()).toMatchObject({ status: 204 });
+      expect(proxy.connections).toBe(2);
+    },
+  );
+
+  it('that breaks a reused tunnel gets another one at once, but not a new one', async () => {
+    const ours = authority();
+    await using proxy = await tunnel();
+    await using server = await recordingServer([{}, { reset: 'afterBody' }, {}], ours.issue());
+    const options = { tls: { ca: ours.cert }, proxy: `http://127.0.0.1:${proxy.port}` };
+    const { send } = connect(server.url, { options, settings: { maxInFlight: 1 } });
+    await send();
+    expect(await send()).toMatchObject({ status: 204 });
+    expect(server.requests.map(({ connection }) => connection)).toEqual([1, 1, 2]);
+    server.script({ reset: 'afterBody' });
+    expect(await connect(server.url, { options }).failure()).toMatchObject({ outcome: 'retry' });
+    expect(server.requests).toHaveLength(4);
+  });
+
   it('that wants other credentials is named, for plain HTTP too', async () => {
     await using proxy = await recordingServer([{ status: 407 }]);
     expect(await connect('http://logs.example', { options: { proxy: proxy.url } }).failure()).toEqual({
