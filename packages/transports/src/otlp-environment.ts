@@ -23,18 +23,27 @@ const maxTimeoutMs = 2 ** 31 - 1;
 /** Nothing said. */
 export const silent: OtlpEnvironment = { headers: {}, resource: {} };
 
-/** Reads the variables.
+/** What the code says itself. */
+interface Given {
+  readonly url: string | undefined;
+  readonly encoding: 'protobuf' | 'json' | undefined;
+}
+
+/** Reads the variables, but for those whose place is taken: other signals may need them to hold what is of no use here.
  * @throws SpillwayError `SPILLWAY_OPTIONS_INVALID` for values that cannot be what they should be; secrets are not shown
  */
-export function readEnvironment(environment: Environment): OtlpEnvironment {
+export function readEnvironment(environment: Environment, code: Given): OtlpEnvironment {
   const variable = (name: string) => environment[name]?.trim() || undefined;
   const exporter = (name: string) => {
     const own = `OTEL_EXPORTER_OTLP_LOGS_${name}`;
     const common = `OTEL_EXPORTER_OTLP_${name}`;
     return variable(own) ? { name: own, value: variable(own)! } : { name: common, value: variable(common) };
   };
-  const url = endpoint(variable('OTEL_EXPORTER_OTLP_LOGS_ENDPOINT'), variable('OTEL_EXPORTER_OTLP_ENDPOINT'));
-  const encoding = protocol(exporter('PROTOCOL'));
+  const url =
+    code.url === undefined
+      ? endpoint(variable('OTEL_EXPORTER_OTLP_LOGS_ENDPOINT'), variable('OTEL_EXPORTER_OTLP_ENDPOINT'))
+      : undefined;
+  const encoding = code.encoding === undefined ? protocol(exporter('PROTOCOL')) : undefined;
   const tls = {
     ca: exporter('CERTIFICATE').value,
     key: exporter('CLIENT_KEY').value,

@@ -590,6 +590,13 @@ describe('the variables of OpenTelemetry', () => {
     expect(headers['content-encoding']).toBeUndefined();
   });
 
+  it('are not read where the code says it: those of a service that traces over gRPC do no harm', () => {
+    set({ EXPORTER_OTLP_PROTOCOL: 'grpc', EXPORTER_OTLP_ENDPOINT: 'collector:4317' });
+    expect(otlp({ url: 'http://c:4318', encoding: 'protobuf' }).destination).toBe('http://c:4318/v1/logs');
+    expect(() => otlp({ url: 'http://c:4318' })).toThrow('OTEL_EXPORTER_OTLP_PROTOCOL');
+    expect(() => otlp({ encoding: 'json' })).toThrow('OTEL_EXPORTER_OTLP_ENDPOINT');
+  });
+
   it('describe the resource', () => {
     set({
       SERVICE_NAME: 'shop',

@@ -99,7 +99,9 @@ const unknownService = { 'service.name': 'unknown_service:node' };
  */
 export function otlp(options: OtlpOptions = {}): Transport<HttpWire, HttpReply> {
   const given = parseOptions(otlpOptions, options, 'otlp');
-  const { compression, timeoutMs, resource, ...variables } = given.environment ? readEnvironment(process.env) : silent;
+  const { compression, timeoutMs, resource, ...variables } = given.environment
+    ? readEnvironment(process.env, given)
+    : silent;
   const known = parseOptions(otlpOptions, variables, 'OTEL_EXPORTER_OTLP');
   const merged = { ...given, tls: given.tls ?? known.tls, headers: { ...known.headers, ...given.headers } };
   const form = {
