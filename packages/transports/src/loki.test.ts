@@ -137,6 +137,31 @@ transportContract<LokiOptions, HttpWire, HttpReply>({
       reply: httpReply(400, "entry for stream '{}' has timestamp too old: 2023-11-14T22:13:20Z"),
       verdict: 'reject',
     },
+    // As Loki 3.7.6 says it.
+    {
+      name: '400, the labels are too many: nothing is stored',
+      reply: httpReply(400, 'entry for stream \'{a="1", b="2"}\' has 17 label names; limit 15\n'),
+      verdict: { outcome: 'hold', reason: "400: entry for stream '' has 17 label names; limit 15" },
+    },
+    {
+      name: '400, a label is too long: nothing is stored',
+      batch: batchOf(['{"msg":"a"}']),
+      reply: httpReply(400, `stream '{a="${'x'.repeat(3000)}"}' has label value too long: '${'x'.repeat(3000)}'`),
+      verdict: { outcome: 'hold', reason: expect.stringContaining('has label value too long') },
+    },
+    {
+      name: '400, structured metadata is disallowed',
+      reply: httpReply(
+        400,
+        '3 errors like: stream \'{a="1"}\' includes structured metadata, but this feature is disallowed. Please see',
+      ),
+      verdict: { outcome: 'hold', reason: expect.stringContaining('includes structured metadata') },
+    },
+    {
+      name: '400, what looks like a complaint is part of a label',
+      reply: httpReply(400, 'couldn\'t parse labels: {a="label value too long, has timestamp too old"}'),
+      verdict: 'split',
+    },
     { name: '400, cannot be decoded', reply: httpReply(400, 'snappy: corrupt input'), verdict: 'split' },
     { name: '401', reply: httpReply(401, 'no org id'), verdict: 'hold' },
     { name: '404', reply: httpReply(404, '404 page not found'), verdict: 'hold' },
@@ -241,6 +266,17 @@ describe('loki', () => {
       ]);
     },
   );
+
+  it('finds out by halves which streams are refused, where their labels come from records', () => {
+    const batch = batchOf(lines);
+    const classify = (text: string) => loki({ url, labelsFrom: ['mod'] }).classify(httpReply(400, text), batch);
+    expect(classify("stream '{mod=\"x\"}' has label value too long: 'x'")).toMatchObject({ outcome: 'split' });
+    expect(classify('error at least one label pair is required per stream')).toMatchObject({ outcome: 'split' });
+    expect(
+      classify("2 errors like: stream '{}' has label value too long; 1 errors like: has timestamp too old"),
+    ).toMatchObject({ outcome: 'split' });
+    expect(classify('entry for stream \'{mod="x"}\' has 17 label names; limit 15')).toMatchObject({ outcome: 'hold' });
+  });
 
   it('takes no values with newlines for those of other fields', () => {
     const pairs = ['{"a":"x\\ny","b":"z"}', '{"a":"x","b":"y\\nz"}', '{"a":"x","b":"y\\nz"}', '{"a":""}'];

@@ -159,6 +159,6 @@ export function loki(options: LokiOptions): Transport<HttpWire, HttpReply> {
       return { body, headers: {}, size: plain.length - envelope };
     },
     recycle: reclaim,
-    classify: classifyLoki,
+    classify: (reply, batch) => classifyLoki(reply, batch, filing),
   });
 }
