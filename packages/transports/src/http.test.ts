@@ -73,6 +73,13 @@ describe('http', () => {
     expect(first?.body.equals(batch.bytes)).toBe(true);
   });
 
+  it('has room for the longest record beside a wrapper in any script', () => {
+    const transport = http({ url, format: 'wrapped', wrapper: '日志'.repeat(20), maxRequestBytes: 4096 });
+    const { maxBytes, maxRecordBytes } = transport.limits;
+    const longest = batchOf([`{"msg":"${'a'.repeat(maxRecordBytes - '{"msg":""}'.length)}"}`]);
+    expect(transport.sizeOf(transport.encode(longest))).toBeLessThanOrEqual(maxBytes);
+  });
+
   it('takes only the statuses for success that it was told', () => {
     const transport = http({ url, successStatus: [202] });
     expect(transport.classify(httpReply(202), batch)).toEqual({ outcome: 'ack' });

@@ -90,7 +90,7 @@ export function http(options: HttpTransportOptions): Transport<HttpWire, HttpRep
   const parsed = parseOptions(httpOptions, options, 'http');
   const { format, maxRequestBytes, idempotencyHeader, successStatus } = parsed;
   const [before, after] = framing(format, parsed.wrapper);
-  const envelope = before.length + after.length;
+  const envelope = Buffer.byteLength(before + after);
   return httpTransport({
     name: 'http',
     url: parsed.url,
