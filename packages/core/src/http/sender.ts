@@ -29,6 +29,8 @@ export interface SenderSettings {
 
 /** Token endpoints and the like: a handful at most. */
 const maxOtherOrigins = 8;
+/** Longest wait for an answer of theirs, ms: attempts take longer, and credentials that still hold are to be used then. */
+const answerMs = 10_000;
 
 /** The sender of HTTP transports. */
 export class HttpSender implements Sender<HttpWire, HttpReply> {
@@ -111,6 +113,13 @@ export class HttpSender implements Sender<HttpWire, HttpReply> {
   }
 
   #fetch(url: URL, init: HttpFetch, signal: AbortSignal): Promise<HttpReply> {
+    const pool = this.#other(url);
+    const { method = 'GET', headers = {}, body } = init;
+    const request = { method, path: `${url.pathname}${url.search}`, headers, body };
+    return withPatience(this.#settings.runtime, signal, (until) => pool.request({ ...request, signal: until }));
+  }
+
+  #other(url: URL): HttpPool {
     const { origin } = url;
     let pool = this.#others.get(origin);
     if (!pool) {
@@ -121,8 +130,24 @@ export class HttpSender implements Sender<HttpWire, HttpReply> {
       pool = new HttpPool({ url, runtime, connections: 1, options: own });
       this.#others.set(origin, pool);
     }
-    const { method = 'GET', headers = {}, body } = init;
-    return pool.request({ method, path: `${url.pathname}${url.search}`, headers, body, signal });
+    return pool;
+  }
+}
+
+/** Asks under a signal that is aborted like the one given, or when the patience is over. */
+async function withPatience<T>(runtime: Runtime, signal: AbortSignal, ask: (signal: AbortSignal) => Promise<T>) {
+  const patience = new AbortController();
+  const timer = runtime.after(answerMs, () => {
+    patience.abort(Object.assign(new Error('no answer'), { code: 'SPILLWAY_TIMEOUT' }));
+  });
+  const abort = () => patience.abort(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  try {
+    return await ask(patience.signal);
+  } finally {
+    timer.cancel();
+    signal.removeEventListener('abort', abort);
   }
 }
 

@@ -402,6 +402,23 @@ describe('credentials', () => {
     expect(proxy.requests).toHaveLength(1);
   });
 
+  it('that are asked for in vain leave time for the request, as those that are at hand may do', async () => {
+    await using tokens = await recordingServer([{ hang: true }]);
+    await using server = await recordingServer();
+    // A minute in a second.
+    const after: Runtime['after'] = (ms, callback, more) => systemRuntime.after(ms / 60, callback, more);
+    const { send } = connect(server.url, {
+      runtime: { ...systemRuntime, after },
+      authorize: async (_, { fetch }) => {
+        const failed = await fetch(new URL(tokens.url), {}).catch(classifyFailure);
+        expect(failed).toEqual({ outcome: 'retry', reason: 'timed out waiting for the reply (SPILLWAY_TIMEOUT)' });
+        return { authorization: 'at hand' };
+      },
+    });
+    expect(await send(batch, AbortSignal.timeout(5000))).toMatchObject({ status: 204 });
+    expect(server.requests[0]?.headers.authorization).toBe('at hand');
+  });
+
   it('that are not to be had are a hold with the words of who looked for them', async () => {
     await using server = await recordingServer();
     const { failure } = connect(server.url, {

@@ -56,8 +56,8 @@ export interface AuthorizeContext {
   readonly now: number;
   readonly signal: AbortSignal;
   /**
-   * A request of its own, for instance to a token endpoint: same limits, no client certificate; the same proxy, except
-   * to this machine and to link-local addresses, where platforms keep credentials.
+   * A request of its own, for instance to a token endpoint, given up after ten seconds: no client certificate; the same
+   * proxy, except to this machine and to link-local addresses, where platforms keep credentials.
    */
   fetch(url: URL, init: HttpFetch): Promise<HttpReply>;
 }
