@@ -17,6 +17,9 @@ const dependsOnRecords = /label value too long|at least one label pair/i;
 /** The server takes none. */
 const noMetadata = /includes structured metadata/i;
 
+/** So much of an answer is kept. Lines of different seconds are different errors, each with its text. */
+const keptBytes = 65_536;
+
 /** Waiting half a minute is the least when a tenant has too many streams: they go away with time only. */
 const streamLimitWaitMs = 30_000;
 
@@ -62,6 +65,8 @@ function linesRefused(reply: HttpReply, text: string, batch: Batch): Verdict | u
   if (!refusedLines.test(withoutStreams(text))) return undefined;
   const reason = replyReason(reply);
   if (batch.count === 1) return { outcome: 'reject', reason };
+  // What was cut off cannot be counted. Shorter answers come to halves, and lines that are stored are known again.
+  if (reply.body.length >= keptBytes) return { outcome: 'split', reason };
   return { outcome: 'partial', retry: [], reject: tooLong(text, batch) ?? refusedCount(text, batch), reason };
 }
 

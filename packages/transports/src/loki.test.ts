@@ -137,6 +137,17 @@ transportContract<LokiOptions, HttpWire, HttpReply>({
       reply: httpReply(400, "entry for stream '{}' has timestamp too old: 2023-11-14T22:13:20Z"),
       verdict: 'reject',
     },
+    {
+      name: '400, more kinds of bad lines than an answer is kept of',
+      batch: batchOf(Array.from({ length: 2000 }, () => '{"msg":"a"}')),
+      reply: httpReply(
+        400,
+        Array.from({ length: 2000 }, (_, i) => `1 errors like: entry for stream '{}' has timestamp too old: ${i}`)
+          .join('; ')
+          .slice(0, 65_536),
+      ),
+      verdict: { outcome: 'split', reason: expect.stringContaining('timestamp too old') },
+    },
     // As Loki 3.7.6 says it.
     {
       name: '400, the labels are too many: nothing is stored',
