@@ -1,11 +1,12 @@
 // How a process ends must not decide whether its last records arrive, nor may they change how it ends.
 
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Receiver, receiver } from '@spillway/testing/receiver';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { launch } from './pino/launch.js';
+import { canBeFirst, launch } from './pino/launch.js';
 
 let target: Receiver;
 
@@ -107,6 +108,43 @@ describe('the in-process stream', () => {
     expect(await app.told()).toBe('logged');
     app.child.kill('SIGTERM');
     expect(await app.ended).toMatchObject(ending);
+    expect(await arrived()).toMatchObject({ unique: 1000, duplicates: 0 });
+  });
+});
+
+describe('at SIGTERM', () => {
+  it.each([
+    ['in process, two streams with shutdown auto', { code: null, signal: 'SIGTERM', stderr: '' }],
+    ['in process, a listener for once before shutdown auto', { code: 7, signal: null }],
+  ])('%s', async (scenario, ending) => {
+    const app = launch(scenario, options());
+    expect(await app.told()).toBe('logged');
+    app.child.kill('SIGTERM');
+    expect(await app.ended).toMatchObject(ending);
+    expect(await arrived()).toMatchObject({ unique: 1000, duplicates: 0 });
+  });
+
+  it.each(['in process, shutdown auto, logs on', 'closes on SIGTERM, logs on'])(
+    '%s, which does not change how it ends',
+    async (scenario) => {
+      // The delivery takes a while, in which the application goes on.
+      await target.mode({ kind: 'slow', ms: 100 });
+      const app = launch(scenario, options());
+      expect(await app.told()).toBe('logged');
+      app.child.kill('SIGTERM');
+      const { stderr, ...ending } = await app.ended;
+      expect(ending).toEqual({ code: null, signal: 'SIGTERM' });
+      expect(stderr).not.toContain('Error');
+      expect((await arrived()).unique).toBe(1000);
+    },
+  );
+
+  it.runIf(canBeFirst())('ends also where it is the first process of a container', async () => {
+    const app = launch('in process, shutdown auto', options(), { first: true });
+    expect(await app.told()).toBe('logged');
+    const [pid] = readFileSync(`/proc/${app.child.pid}/task/${app.child.pid}/children`, 'utf8').split(' ');
+    process.kill(Number(pid), 'SIGTERM');
+    expect(await app.ended).toMatchObject({ code: 143, signal: null, stderr: '' });
     expect(await arrived()).toMatchObject({ unique: 1000, duplicates: 0 });
   });
 });

@@ -27,7 +27,11 @@ export class PipelineStream extends Writable {
 
   // Straight through: Writable's own write keeps a record of every chunk, which nobody here needs.
   override write(chunk: string | Uint8Array, encoding?: BufferEncoding | Callback, callback?: Callback): boolean {
-    if (this.writableEnded || this.destroyed) return super.write(chunk, encoding as BufferEncoding, callback);
+    if (this.writableEnded || this.destroyed) {
+      // Counts it, as everything that is lost.
+      this.pipeline.write(chunk);
+      return super.write(chunk, encoding as BufferEncoding, callback);
+    }
     this.take(chunk);
     const done = typeof encoding === 'function' ? encoding : callback;
     if (done) process.nextTick(done);

@@ -176,6 +176,34 @@ const scenarios = {
     tell('logged');
     stayAlive();
   },
+  async 'in process, two streams with shutdown auto'() {
+    const [one, other] = [0, 1].map(() => pino(spillway({ ...options, shutdown: 'auto' })));
+    for (let i = 0; i < records; i++) (i % 2 === 0 ? one : other).info({ i }, 'a line of the burst');
+    tell('logged');
+    stayAlive();
+  },
+  async 'in process, a listener for once before shutdown auto'() {
+    let stream;
+    process.once('SIGTERM', () => setTimeout(() => stream.close().then(() => process.exit(7)), 300));
+    stream = spillway({ ...options, shutdown: 'auto' });
+    burst(pino(stream));
+    tell('logged');
+    stayAlive();
+  },
+  async 'in process, shutdown auto, logs on'() {
+    const log = pino(spillway({ ...options, shutdown: 'auto' }));
+    burst(log);
+    tell('logged');
+    setInterval(() => log.info({ i: 0 }, 'still here'), 1);
+  },
+  async 'closes on SIGTERM, logs on'() {
+    const { transport, log } = worker();
+    closeOnSignal(transport);
+    await ready(transport);
+    burst(log);
+    tell('logged');
+    setInterval(() => log.info({ i: 0 }, 'still here'), 1);
+  },
   'own thread, exits right after logging'() {
     burst(pino(spillway({ ...options, worker: true })));
     process.exit(7);

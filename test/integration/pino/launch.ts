@@ -1,11 +1,19 @@
 // Runs an application of `app.mjs` in a process of its own, against the built packages.
 
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 const file = fileURLToPath(new URL('app.mjs', import.meta.url));
 const DEADLINE_MS = 60_000;
+/** What makes a process the first of a namespace of process ids. */
+const FIRST = ['unshare', '--pid', '--fork', '--kill-child'] as const;
+
+/** Whether this machine lets us make such a namespace. */
+export function canBeFirst(): boolean {
+  const [command, ...args] = FIRST;
+  return spawnSync(command, [...args, 'true']).status === 0;
+}
 
 /** An application that runs. */
 export interface Application {
@@ -23,11 +31,22 @@ interface Ending {
   readonly stderr: string;
 }
 
+/** What differs from launch to launch. */
+interface LaunchOptions {
+  readonly records?: number;
+  /** Starts it as the first process of a namespace, as in a container; the child is then what waits for it. */
+  readonly first?: boolean;
+}
+
 /** Starts a scenario with Spillway options. */
-export function launch(scenario: string, options: unknown, { records = 1000 }: { records?: number } = {}): Application {
-  const child = fork(file, [scenario], {
+export function launch(
+  scenario: string,
+  options: unknown,
+  { records = 1000, first = false }: LaunchOptions = {},
+): Application {
+  const command: readonly string[] = first ? [...FIRST, process.execPath] : [process.execPath];
+  const child = spawn(command[0]!, [...command.slice(1), file, scenario], {
     env: { ...process.env, OPTIONS: JSON.stringify(options), RECORDS: String(records) },
-    execArgv: [],
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
   let stderr = '';
