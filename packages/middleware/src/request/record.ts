@@ -112,11 +112,10 @@ export class RecordMaker<Req, Res> {
 
   private facts(context: RequestContext, req: Req, res: Res, outcome: Outcome): Facts {
     const { read } = this;
-    const url = read.url(req);
     return {
       method: read.method(req),
       route: context.route ?? read.route(req, res),
-      url: url.includes('?') || url.includes('@') ? this.redaction.text(url) : url,
+      url: this.redaction.text(read.url(req)),
       status: outcome.status,
       responseTime: outcome.durationMs,
       bytes: read.bytes(req, res, outcome.aborted),

@@ -275,6 +275,15 @@ describe('the record', () => {
     expect(bytes['/written']).toBeLessThan(40);
   });
 
+  it('has no tokens that are in the path', async () => {
+    const { lines, logger } = pinoLines();
+    for (const path of ['/verify/eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc_def', '/shop;jsessionid=hunter2']) {
+      await send({ logger }, { path });
+    }
+    const records = await lines.recordsWhen(2);
+    expect(records.map(({ url }) => url)).toEqual(['/verify/[Redacted]', '/shop;jsessionid=[Redacted]']);
+  });
+
   it('goes to stdout by default', async () => {
     const write = vi.spyOn(process.stdout, 'write').mockImplementation(() => true);
     await send({}, { path: '/default' });
