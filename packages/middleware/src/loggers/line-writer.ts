@@ -50,7 +50,8 @@ export class LineWriter {
       const value = readKey(fields, key);
       if (value === undefined || typeof value === 'function') continue;
       const text = JSON.stringify(this.redaction.value(value, key));
-      if (text !== undefined) json += `,${JSON.stringify(OWN.has(key) ? `_${key}` : key)}:${text}`;
+      const name = OWN.has(key) ? `_${key}` : this.redaction.text(key);
+      if (text !== undefined) json += `,${JSON.stringify(name)}:${text}`;
     }
     return json;
   }

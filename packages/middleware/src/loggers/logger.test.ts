@@ -108,7 +108,7 @@ describe('createLogger', () => {
   it('redacts, and keeps what is its own', () => {
     const lines = new Lines();
     createLogger({ destination: lines, base: { service: 's', token: 'hunter2' } }).info(
-      { level: 99, time: 1, msg: 'fake', password: 'hunter2' },
+      { level: 99, time: 1, msg: 'fake', password: 'hunter2', 'redis://:hunter2@h': 1 },
       'url https://u:hunter2@h %s',
       'token=hunter2',
     );
@@ -122,6 +122,7 @@ describe('createLogger', () => {
         _time: 1,
         _msg: 'fake',
         password: '[Redacted]',
+        'redis://[Redacted]@h': 1,
         msg: 'url https://[Redacted]@h token=[Redacted]',
       },
     ]);

@@ -3,13 +3,14 @@
 // the values of secret keys and the secrets within strings are replaced.
 // Invariant: what is not JSON is treated as text; never throws.
 
-import { hides, type SecretNames } from './secret-names.js';
+import { hides, isHeaderValue, namesCredentials, type SecretNames } from './secret-names.js';
 import { joinHints, suspicion } from './suspicion.js';
 import type { TextRedaction } from './text.js';
 
 const QUOTE = 34;
 const BACKSLASH = 92;
 const COLON = 58;
+const COMMA = 44;
 
 /** Compiles the redaction of lines. */
 export function lineRedaction(names: SecretNames, texts: TextRedaction, censor: string): (line: string) => string {
@@ -31,19 +32,19 @@ export function lineRedaction(names: SecretNames, texts: TextRedaction, censor: 
     for (let at = line.indexOf('"'); at >= 0; at = line.indexOf('"', at)) {
       const end = endOfString(line, at);
       const next = afterSpace(line, end);
-      if (line.charCodeAt(next) !== COLON) {
-        const replacement = scrubbed(line.slice(at, end));
-        if (replacement !== undefined) {
-          out += line.slice(copied, at) + replacement;
+      const text = decoded(line.slice(at, end));
+      const isKey = line.charCodeAt(next) === COLON;
+      const start = afterSpace(line, next + 1);
+      const hidesNext = isKey
+        ? hides(names.secrecy(text), typeAt(line, start))
+        : line.charCodeAt(next) === COMMA && namesCredentials(text) && isHeaderValue(itemAt(line, start));
+      if (!hidesNext) {
+        const clean = texts.text(text);
+        if (clean !== text) {
+          out += line.slice(copied, at) + JSON.stringify(clean);
           copied = end;
         }
-        at = end;
-        continue;
-      }
-      const start = afterSpace(line, next + 1);
-      const secrecy = names.secrecy(decoded(line.slice(at, end)));
-      if (!hides(secrecy, typeAt(line, start))) {
-        at = start;
+        at = isKey ? start : end;
         continue;
       }
       const stop = endOfValue(line, start);
@@ -53,16 +54,17 @@ export function lineRedaction(names: SecretNames, texts: TextRedaction, censor: 
     }
     return copied === 0 ? line : out + line.slice(copied);
   }
-
-  function scrubbed(raw: string): string | undefined {
-    const text = decoded(raw);
-    const clean = texts.text(text);
-    return clean === text ? undefined : JSON.stringify(clean);
-  }
 }
 
 function decoded(raw: string): string {
   return raw.includes('\\') ? (JSON.parse(raw) as string) : raw.slice(1, -1);
+}
+
+/** The text that begins at a position: nothing if it is a key, undefined for any other value. */
+function itemAt(line: string, at: number): string | undefined {
+  if (line.charCodeAt(at) !== QUOTE) return undefined;
+  const end = endOfString(line, at);
+  return line.charCodeAt(afterSpace(line, end)) === COLON ? '' : decoded(line.slice(at, end));
 }
 
 function typeAt(line: string, at: number): 'text' | 'number' | 'flag' {

@@ -36,6 +36,8 @@ describe('secret keys', () => {
     'passphrase',
     'passwordHash',
     'awsSecretAccessKey',
+    'SHOP__API__KEY',
+    'private__key',
   ])('hides %s in values and in lines', (key) => {
     expect(redaction.value({ a: [{ [key]: SECRET }] })).toEqual({ a: [{ [key]: '[Redacted]' }] });
     expect(redaction.line(`${JSON.stringify({ a: [{ [key]: SECRET, b: 1 }] })}\n`)).toBe(
@@ -75,6 +77,43 @@ describe('secret keys', () => {
     expect(JSON.parse(redaction.line(JSON.stringify(data)))).toEqual(safe);
   });
 
+  it.each([
+    [
+      { headers: ['Host', 'h', 'Cookie', `a=${SECRET}`, 'accept', '*/*'] },
+      ['Host', 'h', 'Cookie', '[Redacted]', 'accept', '*/*'],
+    ],
+    [
+      {
+        headers: [
+          ['authorization', SECRET],
+          ['set-cookie', [SECRET]],
+          ['accept', 'x'],
+        ],
+      },
+      [
+        ['authorization', '[Redacted]'],
+        ['set-cookie', '[Redacted]'],
+        ['accept', 'x'],
+      ],
+    ],
+    [{ headers: ['Authorization', 'Content-Type'] }, ['Authorization', 'Content-Type']],
+  ])('knows headers that are a list: %j', (data, headers) => {
+    expect(redaction.value(data)).toEqual({ headers });
+    expect(JSON.parse(redaction.line(JSON.stringify(data)))).toEqual({ headers });
+  });
+
+  it('takes the key behind a header name for no value', () => {
+    const line = '{"name":"cookie","b1":{"a":1},"token":"t"}';
+    expect(redaction.line(line)).toBe('{"name":"cookie","b1":{"a":1},"token":"[Redacted]"}');
+  });
+
+  it('hides secrets within keys', () => {
+    const pools = { [`postgres://app:${SECRET}@db/shop`]: { idle: 1 } };
+    const safe = { pools: { 'postgres://[Redacted]@db/shop': { idle: 1 } } };
+    expect(redaction.value({ pools })).toEqual(safe);
+    expect(JSON.parse(redaction.line(JSON.stringify({ pools })))).toEqual(safe);
+  });
+
   it('takes more names, exceptions and another censor', () => {
     const own = createRedaction({ keys: ['internalNote'], allow: ['token_type'], censor: '***' });
     expect(own.value({ internal_note: 'x', 'INTERNAL-NOTE-2': 'y', token_type: 'Bearer', token: 't' })).toEqual({
@@ -112,6 +151,11 @@ describe('text', () => {
     ['Basic dXNlcjpwYXNz', 'Basic [Redacted]'],
     [`Cookie: a=1; sid=${SECRET}`, 'Cookie: [Redacted]'],
     [`body {"password":"${SECRET}\\"x","n":1}`, 'body {"password":"[Redacted]","n":1}'],
+    [
+      `{"pin":"${SECRET}","cvv" : 123,"auth":{"a":"${SECRET}"},"spin":"x"}`,
+      '{"pin":"[Redacted]","cvv" : [Redacted],"auth":[Redacted],"spin":"x"}',
+    ],
+    [`{\\"pin\\":\\"${SECRET}\\",\\"n\\":1}`, '{\\"pin\\":\\"[Redacted]\\",\\"n\\":1}'],
     [`{ password: '${SECRET}', n: 1 }`, "{ password: '[Redacted]', n: 1 }"],
     [`api_key=${SECRET} done`, 'api_key=[Redacted] done'],
     [`secrets: [ '${SECRET}', 'b' ] end`, 'secrets: [Redacted] end'],

@@ -4,7 +4,7 @@
 // what was cut is marked where it was cut.
 
 import { errorEntries, isError } from './error-entries.js';
-import { hides, type SecretNames } from './secret-names.js';
+import { hides, isHeaderValue, namesCredentials, type SecretNames } from './secret-names.js';
 import type { TextRedaction } from './text.js';
 
 /** How much of a value is kept. */
@@ -123,12 +123,15 @@ class Walk {
 
   private items(items: Iterable<unknown>, size: number): unknown[] {
     const out: unknown[] = [];
+    let before: unknown;
     for (const item of items) {
       if (out.length >= this.limits.maxKeys || this.room <= 0) {
         out.push(`[+${size - out.length} items]`);
         break;
       }
-      out.push(this.value(item) ?? null);
+      const hidden = this.names !== undefined && namesCredentials(before) && isHeaderValue(item);
+      out.push(hidden ? this.censor : (this.value(item) ?? null));
+      before = item;
     }
     return out;
   }
@@ -146,7 +149,8 @@ class Walk {
       if (safe === undefined) continue;
       kept++;
       this.room -= key.length + 4;
-      assign(out, wellFormed(key.length > MAX_KEY ? key.slice(0, MAX_KEY) : key), safe);
+      const name = this.texts ? this.texts.text(key) : key;
+      assign(out, wellFormed(name.length > MAX_KEY ? name.slice(0, MAX_KEY) : name), safe);
     }
     if (cut > 0) out._truncated = `${cut} keys`;
     return out;

@@ -9,21 +9,21 @@ export type Secrecy = 'open' | 'contains' | 'ends';
 // A secret if the name contains it: `userPassword`, `X-Api-Key`, `refresh_token`. Words may be joined by `-`, `_`, `.` or a
 // space. Beside each pattern stands its anchor (see suspicion.ts): the rarest three letters that it cannot do without.
 const STEMS: readonly (readonly [pattern: string, anchor: string])[] = [
-  ['pass[-_. ]?w(?:or)?d', 'pas'],
+  ['pass[-_. ]{0,3}w(?:or)?d', 'pas'],
   ['pwd', 'pwd'],
-  ['pass[-_. ]?(?:phrase|code|key)', 'pas'],
+  ['pass[-_. ]{0,3}(?:phrase|code|key)', 'pas'],
   ['secret', 'ecr'],
   ['token', 'tok'],
-  ['(?:api|access|private|signing|encryption)[-_. ]?key', 'key'],
+  ['(?:api|access|private|signing|encryption)[-_. ]{0,3}key', 'key'],
   ['authorization', 'riz'],
   ['cookie', 'kie'],
   ['credential', 'ede'],
-  ['session[-_. ]?id', 'ssi'],
+  ['session[-_. ]{0,3}id', 'ssi'],
   ['jwt', 'jwt'],
   ['bearer', 'bea'],
   ['[cx]srf', 'srf'],
-  ['(?:card[-_. ]?number|credit[-_. ]?card)', 'ard'],
-  ['raw[-_. ]?headers', 'raw'],
+  ['(?:card[-_. ]{0,3}number|credit[-_. ]{0,3}card)', 'ard'],
+  ['raw[-_. ]{0,3}headers', 'raw'],
 ];
 // A secret only if it is the whole name: these are parts of too many harmless words.
 const WHOLE = ['pass', 'auth', 'pin', 'otp', 'totp', 'sid', 'cvv', 'cvv2', 'cvc', 'ssn', 'pan'];
@@ -38,8 +38,8 @@ const REMEMBERED_NAMES = 2000;
 export interface SecretNames {
   /** What the name of a key says about its value. */
   secrecy(key: string): Secrecy;
-  /** Source of a pattern for a name within text. */
-  readonly stems: string;
+  /** Source of a pattern for a name within text, up to its closing quote if it has one. */
+  readonly named: string;
   /** Source of a pattern for a query parameter up to its value. */
   readonly query: string;
   /** Finds every text with a secret name in it. */
@@ -55,7 +55,7 @@ function flexible(name: string): readonly (readonly [string, string])[] {
     .split(/[-_. ]+/)
     .filter((word) => word !== '');
   if (words.length === 0) return [];
-  const pattern = words.map((word) => word.replace(/[^A-Za-z0-9]/g, '\\$&')).join('[-_. ]?');
+  const pattern = words.map((word) => word.replace(/[^A-Za-z0-9]/g, '\\$&')).join('[-_. ]{0,3}');
   const long = words.find((word) => /^[A-Za-z0-9]{3}/.test(word));
   return [[pattern, long?.slice(0, 3).toLowerCase() ?? '']];
 }
@@ -72,6 +72,8 @@ export function secretNames(names: {
   const all = [...STEMS, ...names.keys.flatMap(flexible)];
   const stems = [...new Set(all.map(([pattern]) => pattern))].join('|');
   const whole = WHOLE.join('|');
+  // Within text, as in a body that is logged as it came, a whole name is one only between quotes.
+  const named = `(?:(?:${stems})[\\w.-]{0,40}\\\\*["']?|(?<=["'])(?:${whole})\\\\*["'])`;
   const query = `[?&;](?:${QUERY.join('|')})=`;
   const contains = new RegExp(stems, 'i');
   const ends = new RegExp(`(?:${stems})$|^(?:${whole})$`, 'i');
@@ -85,9 +87,12 @@ export function secretNames(names: {
   }
 
   return {
-    stems,
+    named,
     query,
-    textHint: { patterns: [stems, query], anchors: [...all.map(([, anchor]) => anchor), ...QUERY_ANCHORS] },
+    textHint: {
+      patterns: [stems, query, `["'](?:${whole})\\\\*["']`],
+      anchors: [...all.map(([, anchor]) => anchor), ...QUERY_ANCHORS],
+    },
     // A key spelled with escapes would hide from the names, so lines with escaped letters are looked at in full.
     keyHint: { patterns: [`"(?:${whole})"\\s*:`, '\\\\u00[2-7]'], anchors: [...WHOLE_ANCHORS, '\\u0'] },
     secrecy(key) {
@@ -100,6 +105,19 @@ export function secretNames(names: {
       return secrecy;
     },
   };
+}
+
+const CREDENTIALS = /^(?:(?:proxy-)?authorization|(?:set-)?cookie|x-api-key|x-auth-token)$/i;
+const WORDS = /^[a-z-]*$/i;
+
+/** Whether a text in a list names a header whose value, the next item, is a secret: headers that are no object, `['Cookie', 'a=1']`. */
+export function namesCredentials(item: unknown): boolean {
+  return typeof item === 'string' && CREDENTIALS.test(item);
+}
+
+/** Whether an item of a list may be the value of a header, and not one more name, as in a list of headers that are allowed. */
+export function isHeaderValue(item: unknown): boolean {
+  return typeof item !== 'string' || !WORDS.test(item);
 }
 
 /**

@@ -6,11 +6,11 @@ import { closing } from './quotes.js';
 
 const QUOTES = '"\'`';
 
-/** Hides the structures behind names; `stems` is the source of a pattern for these. */
-export function structureRedaction(stems: string, censor: string): (text: string) => string {
+/** Hides the structures behind names; `named` is the source of a pattern for these. */
+export function structureRedaction(named: string, censor: string): (text: string) => string {
   // Between the name and the bracket there may be what `inspect` says of a class: `Map(2) {`, `[Object: null prototype] {`.
   const opening = new RegExp(
-    `((?:${stems})[\\w.-]{0,40}\\\\*["']?\\s{0,3}[:=]>?\\s{0,3})(?:[a-z_$][\\w$]{0,40}(?:\\(\\d{1,9}\\))?\\s)?(?:\\[[\\w :]{1,60}\\]\\s)?[[{]`,
+    `(${named}\\s{0,3}[:=]>?\\s{0,3})(?:[a-z_$][\\w$]{0,40}(?:\\(\\d{1,9}\\))?\\s)?(?:\\[[\\w :]{1,60}\\]\\s)?[[{]`,
     'gi',
   );
   return (text) => {

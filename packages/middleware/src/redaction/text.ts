@@ -30,12 +30,12 @@ const CREDENTIALS: Hint = {
 export function textRedaction(names: SecretNames, censor: string): TextRedaction {
   // Header lines keep their secret up to the end of the line; pairs up to the next delimiter.
   const header = /((?:proxy-)?authorization|(?:set-)?cookie)(\\*["']?\s{0,3}[:=]\s{0,3}\\*["']?)([^\r\n"'\\]+)/gi;
-  const quoted = new RegExp(`((?:${names.stems})[\\w.-]{0,40}\\\\*["']?\\s{0,3}[:=]>?\\s{0,3})(\\\\*)(["'])`, 'gi');
+  const quoted = new RegExp(`(${names.named}\\s{0,3}[:=]>?\\s{0,3})(\\\\*)(["'])`, 'gi');
   const bare = new RegExp(
-    `((?:${names.stems})[\\w.-]{0,40}\\\\*["']?\\s{0,3}[:=]>?\\s{0,3})(?!["'\\\\])(?:\\[[^\\]\\r\\n]*\\]?|\\{[^}\\r\\n]*\\}?|[^\\s"'&;,<>\\\\}\\]]+)`,
+    `(${names.named}\\s{0,3}[:=]>?\\s{0,3})(?!["'\\\\])(?:\\[[^\\]\\r\\n]*\\]?|\\{[^}\\r\\n]*\\}?|[^\\s"'&;,<>\\\\}\\]]+)`,
     'gi',
   );
-  const structures = structureRedaction(names.stems, censor);
+  const structures = structureRedaction(names.named, censor);
   const parameter = new RegExp(`(${names.query})[^&#\\s"'\\\\]+`, 'gi');
   const userInfo = /(:\/\/)[^\s/?#"'<>\\]*@/g;
   const scheme = /\b(bearer|basic|digest|negotiate)(\s{1,3})([\w.~+/=-]{6,})/gi;
