@@ -7,8 +7,9 @@ import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
 import pino10 from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createLogger, type Logger } from '../loggers/logger.js';
+import { storage } from '../shared.js';
 import { Lines, pinoLines, until } from '../test-kit/lines.js';
-import { addContext, addToRecord, recordError, requestContext, runInContext } from './current.js';
+import { addContext, addToRecord, countInRecord, recordError, requestContext, runInContext } from './current.js';
 import { contextMixin, withContext } from './pino.js';
 import { contextHookOf } from './pino-parts.js';
 import { harmlessId, uuidv7 } from './request-id.js';
@@ -104,6 +105,18 @@ describe.each([
     expect(line).not.toHaveProperty('more');
     expect(lines.raw[0]!.length).toBeLessThan(17_000);
     expect(lines.raw[0]).not.toContain('hunter2');
+  });
+
+  it('has room for a value that changes as often as it likes', () => {
+    runInContext({}, () => {
+      for (let step = 0; step < 5000; step++) {
+        addContext({ step });
+        countInRecord('db_queries');
+        countInRecord('level');
+      }
+      expect(requestContext()!.fields).toEqual({ step: 4999 });
+      expect(storage.getStore()!.recordFields).toEqual({ db_queries: 5000, _level: 5000 });
+    });
   });
 
   it('is recognized as carrying the context', () => {

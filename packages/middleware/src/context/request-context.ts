@@ -104,7 +104,7 @@ export class RequestContext {
 
   /** Adds to a number of the record. */
   count(name: string, by: number): void {
-    const before = this.root.recordFields?.[name];
+    const before = this.root.recordFields?.[this.nameOf(name)];
     this.addToRecord({ [name]: (typeof before === 'number' ? before : 0) + by });
   }
 
@@ -165,19 +165,30 @@ export class RequestContext {
     return this.fields === undefined ? '' : innerJson(this.fields);
   }
 
+  private nameOf(key: string): string {
+    return RESERVED.has(key) || key === this.requestIdKey ? `_${key}` : key;
+  }
+
   private take(fields: Fields, into: Fields): void {
     const safe = this.redaction.value(fields);
     if (typeof safe !== 'object' || safe === null) return;
     for (const [key, value] of Object.entries(safe)) {
-      const size = key.length + (typeof value === 'string' ? value.length : (JSON.stringify(value)?.length ?? 0));
+      const name = this.nameOf(key);
+      // What takes the place of an earlier value takes its room as well: a count goes on for as long as it is counted.
+      const size = sizeOf(name, value) - (Object.hasOwn(into, name) ? sizeOf(name, into[name]) : 0);
       if (this.added + size > MAX_ADDED) {
         into._truncated = true;
         return;
       }
       this.added += size;
-      into[RESERVED.has(key) || key === this.requestIdKey ? `_${key}` : key] = value;
+      into[name] = value;
     }
   }
+}
+
+/** Characters of a field, about as many as its JSON has. */
+function sizeOf(name: string, value: unknown): number {
+  return name.length + (typeof value === 'string' ? value.length : (JSON.stringify(value)?.length ?? 0));
 }
 
 /** The fields of a trace. */
