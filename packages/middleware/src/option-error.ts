@@ -33,6 +33,8 @@ function isNear(word: string, other: string): boolean {
 /** Checks by kind; each returns the value it was given. */
 export const option = {
   known(options: object, keys: readonly string[], path: string): void {
+    if (typeof options !== 'object' || options === null || Array.isArray(options))
+      throw optionError(path === '' ? 'options' : path, 'an object', options);
     for (const key of Object.keys(options)) {
       if (keys.includes(key)) continue;
       const near = keys.find((known) => isNear(key, known));
@@ -55,6 +57,10 @@ export const option = {
   strings(value: unknown, path: string): readonly string[] {
     if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value as string[];
     throw optionError(path, 'an array of strings', value);
+  },
+  array<T>(value: readonly T[], path: string): readonly T[] {
+    if (Array.isArray(value)) return value;
+    throw optionError(path, 'an array', value);
   },
   one<T extends string>(value: unknown, path: string, choices: readonly T[]): T {
     if (choices.includes(value as T)) return value as T;

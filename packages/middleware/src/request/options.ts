@@ -197,6 +197,9 @@ export const RECORD_KEYS: Readonly<RecordKeys> = {
   res: 'res',
 };
 
+/** A token of HTTP; Node throws at any other name of a header. https://www.rfc-editor.org/rfc/rfc9110#name-tokens */
+const HEADER = /^[\w!#$%&'*+.^`|~-]+$/;
+
 const FUNCTIONS = [
   'genReqId',
   'customLogLevel',
@@ -221,6 +224,10 @@ const OTHERS = [
   'levelHeader',
 ];
 
+function isHeaderName(name: unknown): boolean {
+  return typeof name === 'string' && HEADER.test(name);
+}
+
 /**
  * Checks what types cannot, and what users of JavaScript write.
  * @throws with the code `SPILLWAY_OPTIONS_INVALID`
@@ -229,14 +236,14 @@ export function checkOptions<Req, Res>(options: RequestLogOptions<Req, Res>): vo
   if (typeof options !== 'object' || options === null) throw optionError('options', 'an object', options);
   option.known(options, [...FUNCTIONS, ...OTHERS], '');
   for (const name of FUNCTIONS) option.fn(options[name], name);
-  const { logger, useLevel, autoLogging, customAttributeKeys, serializers, requestIdHeader } = options;
+  const { logger, useLevel, autoLogging, customAttributeKeys, serializers, requestIdHeader, levelHeader } = options;
   if (logger !== undefined && typeof logger?.info !== 'function')
     throw optionError('logger', 'a logger with `info()`', logger);
   if (useLevel !== undefined) option.one(useLevel, 'useLevel', [...LEVEL_NAMES, 'silent']);
   if (useLevel !== undefined && options.customLogLevel !== undefined) {
     throw optionError('useLevel', 'left out beside `customLogLevel`', useLevel);
   }
-  if (typeof autoLogging === 'object') {
+  if (autoLogging !== undefined && typeof autoLogging !== 'boolean') {
     option.known(autoLogging, ['ignore', 'quiet'], 'autoLogging');
     option.fn(autoLogging.ignore, 'autoLogging.ignore');
     if (autoLogging.quiet !== undefined && autoLogging.quiet !== false)
@@ -247,5 +254,8 @@ export function checkOptions<Req, Res>(options: RequestLogOptions<Req, Res>): vo
     option.string(key, `customAttributeKeys.${name}`);
   option.known(serializers ?? {}, ['req', 'res', 'err'], 'serializers');
   for (const [name, serializer] of Object.entries(serializers ?? {})) option.fn(serializer, `serializers.${name}`);
-  if (requestIdHeader !== undefined && requestIdHeader !== false) option.string(requestIdHeader, 'requestIdHeader');
+  if (requestIdHeader !== undefined && requestIdHeader !== false && !isHeaderName(requestIdHeader))
+    throw optionError('requestIdHeader', 'the name of a header, or `false`', requestIdHeader);
+  if (levelHeader !== undefined && (typeof levelHeader?.read !== 'function' || typeof levelHeader.header !== 'string'))
+    throw optionError('levelHeader', 'what `signedLevel({ secret })` returns', levelHeader);
 }

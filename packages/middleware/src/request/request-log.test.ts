@@ -190,6 +190,19 @@ describe('options known from pino-http', () => {
     [{ sampling: { keep: [{}] } }, 'Expected `sampling.keep[0]` to be a rule'],
     [{ routeLevels: [{ path: '/x', level: 'x' }] }, 'Expected `routeLevels[0].level`'],
     [{ customAttributeKeys: { requestId: 'x' } }, 'Unknown option `customAttributeKeys.requestId`'],
+    [{ sampling: true }, 'Expected `sampling` to be an object, got `true` (boolean)'],
+    [{ sampling: { keep: { status: 500 } } }, 'Expected `sampling.keep` to be an array'],
+    [{ sampling: { keep: [null] } }, 'Expected `sampling.keep[0]` to be an object'],
+    [{ routeLevels: {} }, 'Expected `routeLevels` to be an array'],
+    [{ routeLevels: [{ path: '/x', level: 'debug', methods: 'GET' }] }, 'Unknown option `routeLevels[0].methods`'],
+    [{ routeLevels: [{ path: '/x', level: 'debug', method: 5 }] }, 'Expected `routeLevels[0].method` to be a string'],
+    [{ levelHeader: 'x-log-level' }, 'Expected `levelHeader` to be what `signedLevel({ secret })` returns'],
+    [{ levelHeader: { header: 'x-log-level' } }, 'Expected `levelHeader` to be what'],
+    [{ autoLogging: 'off' }, 'Expected `autoLogging` to be an object, got `off` (string)'],
+    [{ autoLogging: null }, 'Expected `autoLogging` to be an object, got null'],
+    [{ requestIdHeader: '' }, 'Expected `requestIdHeader` to be the name of a header'],
+    [{ requestIdHeader: 'request id' }, 'Expected `requestIdHeader` to be the name of a header'],
+    [{ requestIdHeader: true }, 'Expected `requestIdHeader` to be the name of a header'],
   ])('refuses %j', (options, message) => {
     expect(() => withRequestLog(() => {}, options as never)).toThrow(message);
     expect(() => withRequestLog(() => {}, options as never)).toThrow(

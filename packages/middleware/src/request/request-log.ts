@@ -263,11 +263,13 @@ function failed(error: unknown, status: number): boolean {
 const LEVEL_BY_NUMBER = new Map(Object.entries(LEVELS).map(([name, number]) => [number, name]));
 
 function routeLevels(rules: NonNullable<RequestLogOptions<unknown, unknown>['routeLevels']>): LevelOf {
-  const compiled = rules.map(({ path, method, level }, at) => {
+  const compiled = option.array(rules, 'routeLevels').map((rule, at) => {
+    option.known(rule, ['path', 'method', 'level'], `routeLevels[${at}]`);
+    const { path, method, level } = rule;
     if (!isLevelName(level)) option.one(level, `routeLevels[${at}].level`, Object.keys(LEVELS));
     return {
       matches: pathPatterns([option.string(path, `routeLevels[${at}].path`)]),
-      method: method?.toUpperCase(),
+      method: method === undefined ? undefined : option.string(method, `routeLevels[${at}].method`).toUpperCase(),
       level: LEVELS[level],
     };
   });

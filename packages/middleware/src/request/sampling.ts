@@ -62,7 +62,7 @@ export function sampler(options: SamplingOptions, path = 'sampling'): (ending: E
   for (const [level, percent] of Object.entries(options.rates ?? {})) {
     shares.set(level as LevelName, option.number(percent, `${path}.rates.${level}`, 0, 100) / 100);
   }
-  const rules = (options.keep ?? []).map((keep, at) => rule(keep, `${path}.keep[${at}]`));
+  const rules = option.array(options.keep ?? [], `${path}.keep`).map((keep, at) => rule(keep, `${path}.keep[${at}]`));
   return (ending) => {
     const share = shares.get(ending.level) ?? 1;
     if (share === 1 || rules.some((keeps) => keeps(ending))) return 1;
