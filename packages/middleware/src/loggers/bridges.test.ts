@@ -106,7 +106,14 @@ describe('winston', () => {
     cycle.self = cycle;
     logger.info('c', cycle);
     logger.info({ message: { deep: 1 }, level: 'info' } as never);
-    expect(lines.all()).toMatchObject([{ self: { self: '[circular]' } }, { msg: '{"deep":1}' }]);
+    logger.info({ message: cycle } as never);
+    logger.info({ message: Object.create(null), level: 'info' } as never);
+    expect(lines.all()).toMatchObject([
+      { self: { self: '[circular]' } },
+      { msg: '{"deep":1}' },
+      { msg: '{"big":1,"self":"[circular]"}' },
+      { msg: '{}' },
+    ]);
   });
 });
 

@@ -23,7 +23,8 @@ export interface LineParts {
   /** JSON of fields that come first, as `fieldsJson` makes it. */
   readonly bindings: string;
   readonly fields?: object | undefined;
-  readonly msg?: string | undefined;
+  /** Text; or data, which is written as data. */
+  readonly msg?: unknown;
   /** The context it is logged in, if not the running one. */
   readonly context?: RequestContext | undefined;
 }
@@ -71,7 +72,7 @@ export class LineWriter {
     if (fields !== undefined) line += this.fieldsJson(fields);
     if (msg !== undefined) line += `,"msg":${JSON.stringify(redaction.value(msg))}`;
     line += contextJson(context ?? storage.getStore());
-    return `${line}}\n`;
+    return redaction.fit(`${line}}\n`);
   }
 
   private send(line: string, level: number, context: RequestContext | undefined): void {

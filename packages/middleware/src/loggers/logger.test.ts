@@ -35,6 +35,7 @@ const calls: [string, (log: Logger) => void][] = [
       }),
   ],
   ['a level of a child', (log) => log.child({}, { level: 'error' }).warn('x')],
+  ['data as the message', (log) => log.info({ a: 1 }, { b: 2 } as never)],
   ['nothing', (log) => log.info(undefined as never, 'x')],
 ];
 
@@ -78,6 +79,12 @@ describe('createLogger', () => {
         },
       })
       .info('child');
+    log.info({}, Object.create(null) as never);
+    log.info({}, {
+      toString: () => {
+        throw new Error('x');
+      },
+    } as never);
     log.info({ huge: 'x'.repeat(10_000_000), buffer: Buffer.alloc(5_000_000) }, 'y'.repeat(10_000_000));
     expect(lines.all()).toMatchObject([
       { self: { self: '[circular]' } },
@@ -85,9 +92,29 @@ describe('createLogger', () => {
       { _unreadable: true },
       { msg: 'bare' },
       { b: '[unreadable]' },
+      { msg: {} },
+      { msg: {} },
       {},
     ]);
     expect(lines.raw.at(-1)!.length).toBeLessThan(50_000);
+  });
+
+  it('cuts a line that is too long, whatever its many fields', () => {
+    const lines = new Lines();
+    const many = Object.fromEntries(Array.from({ length: 5000 }, (_, n) => [`key${n}`, 'x'.repeat(1000)]));
+    createLogger({ destination: lines }).warn(many, 'many');
+    createLogger({ destination: lines, redact: { maxLineLength: 1000, maxLength: 500 } }).warn(
+      { a: 'x'.repeat(400), b: 'y'.repeat(400), c: 'z'.repeat(400) },
+      'large',
+    );
+    expect(lines.raw[0]!.length).toBeLessThan(262_144);
+    expect(lines.raw[1]!.length).toBeLessThan(1000);
+    expect(lines.all()).toMatchObject(
+      [
+        { level: 40, time: 1_700_000_000_000, _truncated: /^line of 5\d{6}$/ },
+        { level: 40, time: 1_700_000_000_000, _truncated: /^line of 1\d{3}$/ },
+      ].map(({ _truncated, ...line }) => ({ ...line, _truncated: expect.stringMatching(_truncated) })),
+    );
   });
 
   it('survives a destination that throws, and warns once', () => {

@@ -126,10 +126,10 @@ class PlainLogger implements Logger {
     const text = args[withFields ? 1 : 0];
     const fields =
       withFields && first !== null ? (isError(first) ? { err: first } : (first as object | undefined)) : undefined;
+    const rest = args.slice(withFields ? 2 : 1);
+    const isData = typeof text === 'object' && text !== null;
     const msg =
-      text === undefined
-        ? messageOf(fields)
-        : formatted(String(text), args.slice(withFields ? 2 : 1), writer.redaction);
+      text === undefined ? messageOf(fields) : isData ? text : formatted(String(text), rest, writer.redaction);
     writer.write({ level, time: Date.now(), bindings, fields, msg, context });
   }
 }

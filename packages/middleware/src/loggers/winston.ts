@@ -95,7 +95,7 @@ class Transport extends Writable {
       time: Date.now(),
       bindings: this.lines.bindings,
       fields: withError(fields),
-      msg: message === undefined ? undefined : textOf(message),
+      msg: message === undefined ? undefined : textOf(this.lines.writer.redaction.value(message)),
     });
     this.emit('logged', info);
     done();
@@ -110,8 +110,8 @@ class Transport extends Writable {
   }
 }
 
-function textOf(message: unknown): string {
-  return typeof message === 'object' && message !== null ? (JSON.stringify(message) ?? '') : String(message);
+function textOf(safe: unknown): string {
+  return typeof safe === 'object' && safe !== null ? JSON.stringify(safe) : String(safe);
 }
 
 /** winston spreads errors over the entry; here they get their own key, as with pino. */

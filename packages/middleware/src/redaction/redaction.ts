@@ -33,6 +33,8 @@ export interface Redaction {
   text(text: string): string;
   /** A serialized line without secrets, cut if it is too long. */
   line(line: string): string;
+  /** A line whose parts are without secrets already, cut if it is too long. */
+  fit(line: string): string;
 }
 
 /** Limits when nothing else is said: generous for what people log on purpose, small beside what they log by accident. */
@@ -74,10 +76,12 @@ export function createRedaction(options: RedactOptions | boolean = true, path = 
   const texts = textRedaction(names, censor);
   const value = options === false ? sanitizer(limits, censor) : sanitizer(limits, censor, names, texts);
   const shown = options === false ? (line: string) => line : lineRedaction(names, texts, censor);
+  const cut = (line: string) => cutLine(line, value, shown);
   return {
     value,
     text: options === false ? (text) => text : texts.text,
-    line: (line) => (line.length > limits.maxLineLength ? cutLine(line, value, shown) : shown(line)),
+    line: (line) => (line.length > limits.maxLineLength ? cut(line) : shown(line)),
+    fit: (line) => (line.length > limits.maxLineLength ? cut(line) : line),
   };
 }
 
