@@ -108,8 +108,8 @@ export function requestLog(options: HonoRequestLogOptions = {}): MiddlewareHandl
     if (incoming?.httpVersionMajor === 1) {
       context.sentBefore = incoming.socket?.bytesWritten;
       (incoming as IncomingMessage & { [CONTEXT]?: RequestContext })[CONTEXT] = context;
-      bindBody(incoming, context);
     }
+    if (incoming !== undefined) bindBody(incoming, context);
     const running = storage.run(context, next);
     if (outgoing === undefined) return answered(log, context, c, running);
     outgoing.on('close', () => {

@@ -110,7 +110,14 @@ export function dress<Req, Res>(req: IncomingMessage, context: RequestContext, l
  * so listeners for `data` and `end` (body parsers, uploads) would otherwise lose it.
  */
 export function bindBody(req: IncomingMessage, context: RequestContext, header = nodeReader.header): void {
-  if (header(req, 'content-length') === undefined && header(req, 'transfer-encoding') === undefined) return;
+  if (!hasBody(req, header)) return;
   const { emit } = req;
   req.emit = (...args: Parameters<typeof emit>) => storage.run(context, () => emit.apply(req, args));
+}
+
+function hasBody(req: IncomingMessage, header: typeof nodeReader.header): boolean {
+  // In HTTP/2 a body needs neither header: the frames say whether there is one.
+  if (req.httpVersionMajor === 2)
+    return (req as { stream?: { endAfterHeaders?: boolean } }).stream?.endAfterHeaders !== true;
+  return header(req, 'content-length') !== undefined || header(req, 'transfer-encoding') !== undefined;
 }

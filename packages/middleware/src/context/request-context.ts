@@ -63,6 +63,8 @@ export class RequestContext {
   level = 0;
   /** The template of the route, if an adapter learns it on the way. */
   route: string | undefined;
+  /** The client's address. */
+  remoteAddress: string | undefined;
   /** Bytes that the socket had sent when the request came in. */
   sentBefore: number | undefined;
   /** What went wrong; of the root only, like the next three. */

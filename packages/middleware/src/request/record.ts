@@ -120,7 +120,7 @@ export class RecordMaker<Req, Res> {
       responseTime: outcome.durationMs,
       bytes: read.bytes(req, res, outcome.aborted),
       requestBytes: bytesOf(read.header(req, 'content-length')),
-      remoteAddress: read.remoteAddress(req),
+      remoteAddress: context.remoteAddress,
     };
   }
 

@@ -77,6 +77,7 @@ export class RequestLog<Req, Res> {
       redaction: this.redaction,
     });
     context.level = this.levelOf(req);
+    context.remoteAddress = this.addressOf(req);
     if (header !== undefined && plainId) read.echo(res, header, requestId);
     if (this.options.customReceivedMessage !== undefined || this.options.customReceivedObject !== undefined) {
       storage.run(context, () => this.contained('customReceived', () => this.received(req, res)));
@@ -130,6 +131,17 @@ export class RequestLog<Req, Res> {
     }
     const given = this.header === undefined ? undefined : harmlessId(this.read.header(req, this.header));
     return given ?? trace?.traceId ?? uuidv7();
+  }
+
+  /** Asked at once: a connection that the client has closed knows no address any more. */
+  private addressOf(req: Req): string | undefined {
+    try {
+      return this.read.remoteAddress(req);
+    } catch (error) {
+      // Frameworks ask the application which proxies to trust.
+      this.complain('remoteAddress', error);
+      return undefined;
+    }
   }
 
   private levelOf(req: Req): number {

@@ -222,6 +222,7 @@ export function adapterSuite(
         { status: 200, aborted: true, level: 40, msg: 'request aborted' },
       ]);
       expect(lines.with('waiting')[0]!.request_id).toBe(lines.records()[0]!.request_id);
+      for (const { remote_address } of lines.records()) expect(remote_address).toMatch(/127\.0\.0\.1|::1/);
     });
 
     it('records an error that a handler throws, without its secrets', async () => {
