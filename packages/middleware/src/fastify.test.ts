@@ -69,6 +69,28 @@ describe('Fastify', () => {
     await app.close();
   });
 
+  it.each([
+    ['of its own accord in version 4', fastify4, {}, 'request-id'],
+    ['as it was told to in version 5', fastify5, { requestIdHeader: 'X-Correlation-Id' }, 'x-correlation-id'],
+  ])('takes harmless ids alone from the header that Fastify reads, %s', async (_, create, options, header) => {
+    const { lines, logger } = pinoLines();
+    const own = create === fastify4 ? { logger } : { loggerInstance: logger };
+    const app = (create as unknown as typeof fastify5)({ ...own, ...options, childLoggerFactory } as object);
+    await app.register(requestLog, { logger });
+    app.get('/', async (request) => {
+      request.log.info('here');
+      return 'ok';
+    });
+    await app.inject({ url: '/', headers: { [header]: `"<script>${'x'.repeat(5000)}` } });
+    await app.inject({ url: '/', headers: { [header]: 'harmless-1' } });
+    expect(lines.with('here').map(({ request_id }) => request_id)).toEqual([
+      expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-7/),
+      'harmless-1',
+    ]);
+    expect(lines.records().some(({ request_id }) => String(request_id).includes('script'))).toBe(false);
+    await app.close();
+  });
+
   it('gives request.log the context wherever it is used, with our factory of child loggers', async () => {
     const { lines, logger } = pinoLines();
     const app = fastify5({

@@ -4,6 +4,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { RequestContext } from './context/request-context.js';
+import { harmlessId } from './context/request-id.js';
 import { bindBody, type Marked, nodeReader, opened } from './node-request.js';
 import type { ExchangeReader } from './request/exchange.js';
 import type { RequestLogOptions } from './request/options.js';
@@ -53,9 +54,10 @@ function register(fastify: FastifyInstance, options: FastifyRequestLogOptions, d
     return;
   }
   warnOfOwnRecords(fastify);
+  const { requestIdHeader: sentIn } = fastify.initialConfig as { requestIdHeader?: unknown };
   fastify.addHook('onRequest', (request, reply, next) => {
     const raw = { req: request.raw as IncomingMessage, res: reply.raw as ServerResponse };
-    const given = COUNTED.test(request.id) ? undefined : request.id;
+    const given = COUNTED.test(request.id) || isHarmful(request.id, raw.req, sentIn) ? undefined : request.id;
     const context = opened(log, raw, { req: request, res: reply, id: given });
     if (context === undefined) return next();
     request.id = context.requestId!;
@@ -69,6 +71,12 @@ function register(fastify: FastifyInstance, options: FastifyRequestLogOptions, d
     next();
   });
   done();
+}
+
+/** Whether Fastify has an id from the caller, as it does of its own accord before version 5, that no caller may choose. */
+function isHarmful(id: string, req: IncomingMessage, sentIn: unknown): boolean {
+  if (typeof sentIn !== 'string' || harmlessId(id) !== undefined) return false;
+  return nodeReader.header(req, sentIn.toLowerCase()) === id;
 }
 
 function contextOf(request: FastifyRequest): RequestContext | undefined {
