@@ -4,6 +4,7 @@
 // found, or is set up in an unforeseen way, means the ordinary way through the logger's methods.
 
 import { remembering, valueJson } from '../inner-json.js';
+import { LEVELS } from '../levels.js';
 import { CONTEXT_HOOK } from '../shared.js';
 
 /** Writes a line of a level, made of ready JSON and a message. */
@@ -61,6 +62,9 @@ export function lineWriterOf(logger: object): LineOf | undefined {
     part(logger, 'messageKey') === 'msg' &&
     !reshapes(logger);
   if (!plain || typeof prefixes !== 'object' || typeof time !== 'function') return undefined;
+  // With levels of the application's own alone, there may be none with our numbers.
+  if (Object.values(LEVELS).some((level) => (prefixes as Record<number, unknown>)[level] === undefined))
+    return undefined;
   if (typeof bindings !== 'string' || typeof end !== 'string' || typeof stream?.write !== 'function') return undefined;
   // Messages are few and come again and again.
   const endOf = remembering((message: string) => [',"msg":', valueJson(message), end].join(''));

@@ -297,6 +297,14 @@ describe('the record', () => {
     expect(records.map(({ url }) => url)).toEqual(['/verify/[Redacted]', '/shop;jsessionid=[Redacted]']);
   });
 
+  it('is a line of the level that the logger knows, where it knows none but its own', async () => {
+    const lines = new Lines();
+    const own = { customLevels: { info: 11, warn: 12, error: 13 }, useOnlyCustomLevels: true };
+    const logger = pino(withContext({ level: 'info', ...own }), lines);
+    await send({ logger: logger as never });
+    expect(await lines.recordsWhen(1)).toMatchObject([{ level: 11, status: 200, msg: 'request completed' }]);
+  });
+
   it('goes to stdout by default', async () => {
     const write = vi.spyOn(process.stdout, 'write').mockImplementation(() => true);
     await send({}, { path: '/default' });
