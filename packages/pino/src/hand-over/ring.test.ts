@@ -56,6 +56,31 @@ it('says so when the reader makes no room in time, and never overwrites what wai
   expect(readAll(reader)).toBe('again\n');
 });
 
+it.each([
+  ['text', (text: string) => text],
+  ['bytes', (text: string) => Buffer.from(text)],
+])('leaves whole lines of %s where it could take a part, and ends one that is longer than a piece', (_, chunk) => {
+  const { writer, reader } = pair();
+  const short = `${'s'.repeat(100)}\n`;
+  const long = `${'l'.repeat(60_000)}\n`;
+  for (const line of [short.repeat(5000), long.repeat(20)]) {
+    expect(writer.write(chunk(line), 0)).toBe(false);
+    const taken = line.slice(0, writer.taken);
+    expect(readAll(reader)).toBe(taken);
+    expect(writer.tore).toBe(!taken.endsWith('\n'));
+    expect(writer.write(chunk('next\n'), 0)).toBe(true);
+    expect(readAll(reader)).toBe(taken.endsWith('\n') ? 'next\n' : '\nnext\n');
+  }
+});
+
+it('knows a reader that was waited for in vain, until it moves', () => {
+  const { writer, reader } = pair();
+  expect(writer.write('x\n'.repeat(100_000), 1)).toBe(false);
+  expect(writer.stalled).toBe(true);
+  readAll(reader);
+  expect(writer.stalled).toBe(false);
+});
+
 it('wakes a sleeping reader', async () => {
   const { writer, reader } = pair();
   const slept = reader.sleep();

@@ -5,9 +5,10 @@
 //   │     │ ready to be read│          │   or   │ ready │             │ ready         │ skip │
 //   └─────┴─────────────────┴──────────┘        └───────┴─────────────┴───────────────┴──────┘
 //
-// In: text, by one writer. Out: the same bytes in the same order, in contiguous pieces, to one reader.
+// In: text or bytes, by one writer. Out: the same bytes in the same order, in contiguous pieces, to one reader.
 // Invariants: `write` moves only the writer's position and `read` only the reader's; write === read means empty, so the
-// ring is never filled to its last byte; a piece is published only after its bytes are there.
+// ring is never filled to its last byte; a piece is published only after its bytes are there; what is not taken whole ends with
+// a whole line, or is ended as a line before anything else is written.
 
 /** Positions and flags, in an Int32Array in front of the data. */
 const WRITE = 0;
@@ -22,8 +23,11 @@ const WAITING = 4;
 const ENDED = 5;
 /** 1 once the reader has done all that it had to do. */
 const DONE = 6;
+/** How often the reader has moved on: its position alone may come again. */
+const MOVES = 7;
 const HEADER_BYTES = 64;
 
+const NEWLINE = 0x0a;
 /** Characters encoded at a time: at most three bytes each, so that a piece always fits. */
 const PIECE = 16_384;
 /** Most bytes that are read at a time, so that a writer that waits for room does not wait for all of it. */
@@ -52,25 +56,52 @@ class RingView {
 
 /** The writer's end. */
 export class RingWriter extends RingView {
+  /** How much of the last write was taken: characters of text, or bytes. */
+  taken = 0;
   private position = this.load(WRITE);
+  /** How often the reader had moved when it was last waited for in vain. */
+  private stalledAt = -1;
+  /** What was written last is no whole line yet. */
+  private open = false;
+  /** And its rest was not taken. */
+  private torn = false;
 
   /**
-   * Writes text, waiting for the reader where there is no room.
-   * @returns false when the reader made no room within `timeoutMs`; the text was then written in part or not at all
+   * Writes text or bytes, waiting for the reader where there is no room.
+   * @returns false when the reader made no room within `timeoutMs`; {@link taken} says how much was written
    */
-  write(text: string, timeoutMs: number): boolean {
-    for (let at = 0; at < text.length; ) {
-      let to = Math.min(at + PIECE, text.length);
-      // Never between the halves of a surrogate pair: alone, each would become U+FFFD.
-      if (to < text.length && (text.charCodeAt(to - 1) & 0xfc00) === 0xd800) to++;
-      const piece = at === 0 && to === text.length ? text : text.slice(at, to);
-      if (!this.reserve(piece.length * 3, timeoutMs)) return false;
-      this.position += this.data.write(piece, this.position);
-      Atomics.store(this.control, WRITE, this.position);
-      at = to;
+  write(chunk: string | Uint8Array, timeoutMs: number): boolean {
+    this.taken = 0;
+    if (this.torn && !this.put('\n', timeoutMs)) return false;
+    this.torn = false;
+    while (this.taken < chunk.length) {
+      const to = pieceEnd(chunk, this.taken);
+      const whole = this.taken === 0 && to === chunk.length;
+      if (!this.put(whole ? chunk : chunk.slice(this.taken, to), timeoutMs)) {
+        this.torn = this.open;
+        return false;
+      }
+      this.taken = to;
     }
     this.wake();
     return true;
+  }
+
+  /** Whether the reader was waited for in vain, and has not moved since. */
+  get stalled(): boolean {
+    return this.load(MOVES) === this.stalledAt;
+  }
+
+  /** Whether a line was taken in part: its rest is lost, and what was taken becomes a line of its own. */
+  get tore(): boolean {
+    return this.torn;
+  }
+
+  /** What the reader has not taken, in order: for the end, when it will not. */
+  get unread(): readonly Buffer[] {
+    const read = this.load(READ);
+    if (read <= this.position) return [this.data.subarray(read, this.position)];
+    return [this.data.subarray(read, this.load(WRAP)), this.data.subarray(0, this.position)];
   }
 
   /** Says that nothing more will be written. */
@@ -94,6 +125,19 @@ export class RingWriter extends RingView {
     return read <= this.position ? this.position - read : this.load(WRAP) - read + this.position;
   }
 
+  /** Writes a piece as soon as there is room for it, and publishes it. */
+  private put(piece: string | Uint8Array, timeoutMs: number): boolean {
+    if (!this.reserve(typeof piece === 'string' ? piece.length * 3 : piece.length, timeoutMs)) return false;
+    if (typeof piece === 'string') this.position += this.data.write(piece, this.position);
+    else {
+      this.data.set(piece, this.position);
+      this.position += piece.length;
+    }
+    Atomics.store(this.control, WRITE, this.position);
+    this.open = (typeof piece === 'string' ? piece.charCodeAt(piece.length - 1) : piece.at(-1)) !== NEWLINE;
+    return true;
+  }
+
   /** Makes sure that `bytes` fit at the position, in one piece. */
   private reserve(bytes: number, timeoutMs: number): boolean {
     let deadline = 0;
@@ -110,7 +154,10 @@ export class RingWriter extends RingView {
       } else if (read - this.position > bytes) return true;
       deadline ||= performance.now() + timeoutMs;
       const left = deadline - performance.now();
-      if (left <= 0) return false;
+      if (left <= 0) {
+        if (timeoutMs > 0) this.stalledAt = this.load(MOVES);
+        return false;
+      }
       this.wake();
       Atomics.store(this.control, WAITING, 1);
       Atomics.wait(this.control, READ, read, left);
@@ -125,12 +172,26 @@ export class RingWriter extends RingView {
   }
 }
 
+/** Where the piece ends that begins at a position: behind a whole line if there is one. */
+function pieceEnd(chunk: string | Uint8Array, at: number): number {
+  const to = Math.min(at + PIECE, chunk.length);
+  if (to === chunk.length) return to;
+  const newline = typeof chunk === 'string' ? chunk.lastIndexOf('\n', to - 1) : chunk.lastIndexOf(NEWLINE, to - 1);
+  if (newline >= at) return newline + 1;
+  // Never between the halves of a surrogate pair: alone, each would become U+FFFD.
+  return typeof chunk === 'string' && (chunk.charCodeAt(to - 1) & 0xfc00) === 0xd800 ? to + 1 : to;
+}
+
 /** The reader's end. */
 export class RingReader extends RingView {
+  private reading = false;
   private position = this.load(READ);
 
-  /** Hands on a piece of what is there, valid until `take` returns. Answers whether there was any. */
+  /**
+   * Hands on a piece of what is there, valid until `take` returns. Answers whether there was any; within `take` there is none.
+   */
   read(take: (bytes: Buffer) => void): boolean {
+    if (this.reading) return false;
     const write = this.load(WRITE);
     if (write === this.position) return false;
     if (write < this.position && this.load(WRAP) === this.position) {
@@ -139,7 +200,12 @@ export class RingReader extends RingView {
     }
     const end = write < this.position ? this.load(WRAP) : write;
     const next = Math.min(end, this.position + READ_PIECE);
-    take(this.data.subarray(this.position, next));
+    this.reading = true;
+    try {
+      take(this.data.subarray(this.position, next));
+    } finally {
+      this.reading = false;
+    }
     this.move(next);
     return true;
   }
@@ -170,6 +236,7 @@ export class RingReader extends RingView {
   private move(position: number): void {
     this.position = position;
     Atomics.store(this.control, READ, position);
+    Atomics.add(this.control, MOVES, 1);
     if (this.load(WAITING) === 1) Atomics.notify(this.control, READ);
   }
 }
