@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { imbalance, type Stats } from '@spillway/core';
+import { recordingServer } from '@spillway/testing';
 import { type Receiver, receiver } from '@spillway/testing/receiver';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { launch } from './pino/launch.js';
@@ -52,6 +53,16 @@ it('closes with an account of everything', async () => {
 it("takes lines with level labels of the logger's own", async () => {
   await launch('own thread, levels as labels', options()).ended;
   expect(await arrived(1)).toMatchObject({ unique: 1 });
+});
+
+it('knows these levels when it reads the first line', async () => {
+  await using server = await recordingServer();
+  const loki = { to: ['loki', { url: server.url, encoding: 'json' }] };
+  expect(await launch('own thread, levels as labels', loki).ended).toMatchObject({ code: 0, stderr: '' });
+  const { streams } = JSON.parse(server.requests[0]!.body.toString()) as {
+    streams: { values: [string, string, { level?: string }][] }[];
+  };
+  expect(streams[0]!.values[0]![2].level).toBe('info');
 });
 
 it('throws at once what is wrong with the options', async () => {

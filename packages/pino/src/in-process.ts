@@ -101,7 +101,8 @@ function shipper({ to, pipeline: options, worker, blocks }: Plan, given: StreamO
   const { close } = settle(options, transport);
   try {
     const plain = structuredClone({ ...given, worker: false });
-    return new Relay(plain, { transport: transport.name, destination: transport.destination }, close.deadlineMs);
+    const name = { transport: transport.name, destination: transport.destination };
+    return new Relay({ options: plain, name, deadlineMs: close.deadlineMs, blocks });
   } catch (error) {
     if ((error as Error).name !== 'DataCloneError') throw error;
     throw new SpillwayError(

@@ -1,14 +1,15 @@
 // The application's side of the own hand-over: text goes through shared memory to a thread that ships it.
 // In: text, many lines at a time. Out: the ring; flushes, closes and stats by messages.
 // Invariants: `write` costs one encoding and at most one wake-up; it waits only while the ring is full, and never for
-// more than STALL_MS; what is in the ring survives the death of the thread, which is replaced.
+// more than STALL_MS, once until the thread takes something again, but for `whenFull: 'block'`; what is in the ring survives the
+// death of the thread, which is replaced.
 
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
-import { type FlushReport, type Pipeline, pipeline, type Stats } from '@spillway/core';
+import { type FlushReport, type Pipeline, pipeline, type Stats, type Tally } from '@spillway/core';
 import { loadTransport } from '@spillway/transports';
 import { planStream, type StreamOptions } from '../options.js';
 import type { Shipper } from '../pipeline-stream.js';
-import { consume } from './consumer.js';
+import { consume, takeAll } from './consumer.js';
 import type { Answer, Request } from './messages.js';
 import { merged, noStats } from './relay-stats.js';
 import { createRing, RingReader, RingWriter } from './ring.js';
@@ -24,6 +25,17 @@ const YOUNG_GENERATION_MB = 8;
 /** Beyond the close deadline, for the last messages. */
 const GRACE_MS = 1000;
 
+const NEWLINE = 0x0a;
+
+/** What is to be known of a pipeline before its thread runs. */
+export interface RelayParts {
+  readonly options: StreamOptions;
+  readonly name: { readonly transport: string; readonly destination: string };
+  readonly deadlineMs: number;
+  /** Whether the writer waits for as long as there is no room, again and again. */
+  readonly blocks: boolean;
+}
+
 /** A pipeline in another thread. */
 export class Relay implements Shipper {
   private readonly memory = createRing(RING_BYTES);
@@ -32,12 +44,17 @@ export class Relay implements Shipper {
   private readonly questions = new Map<number, (report: FlushReport) => void>();
   private readonly options: StreamOptions;
   private readonly deadlineMs: number;
+  private readonly blocks: boolean;
+  /** The logger's own, for whichever thread comes to need them. */
+  private readonly levels: Record<string, number> = {};
   private worker: Worker | undefined;
   private port: MessagePort | undefined;
   private writes = 0;
   /** How many writes a flush that settled everything had seen. */
   private settledWrites = 0;
+  /** What ships from this thread, where no other can be had. */
   private local: Pipeline | undefined;
+  private reader: RingReader | undefined;
   private restarts = 0;
   private lastId = 0;
   private current: Stats;
@@ -45,27 +62,29 @@ export class Relay implements Shipper {
   private ended = false;
   private lostRecords = 0;
   private lostBytes = 0;
+  /** What is in the ring at the end of the process, and nobody will take. */
+  private stranded: Tally = { records: 0, bytes: 0 };
   private closing: Promise<FlushReport> | undefined;
   private closed: (report: FlushReport) => void = () => {};
 
-  constructor(options: StreamOptions, name: { transport: string; destination: string }, deadlineMs: number) {
+  constructor({ options, name, deadlineMs, blocks }: RelayParts) {
     this.options = options;
     this.deadlineMs = deadlineMs;
+    this.blocks = blocks;
     this.current = noStats(name);
     this.past = noStats(name);
     this.start();
   }
 
   write(chunk: string | Uint8Array): boolean {
-    const text = typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString();
     this.writes++;
-    if (!this.ended && this.ring.write(text, this.local ? 0 : STALL_MS)) return true;
-    this.lostRecords += text.split('\n').length - 1;
-    this.lostBytes += Buffer.byteLength(text);
+    if (this.ended) this.lose(chunk, 0);
+    else if (!this.ring.write(chunk, this.patienceMs())) this.full(chunk, this.ring.taken);
     return true;
   }
 
   addLevels(levels: Readonly<Record<string, number>>): void {
+    Object.assign(this.levels, levels);
     this.ask({ type: 'levels', levels });
     this.local?.addLevels(levels);
   }
@@ -100,15 +119,20 @@ export class Relay implements Shipper {
 
   /** Blocks until the shipping thread has delivered, or spilled, what it has: for the end of the process. */
   spillSync(): void {
-    if (this.local) this.local.spillSync();
-    else if (this.worker && this.port) {
-      this.ended = true;
-      this.ring.end();
+    if (this.local) {
+      this.readHere();
+      this.local.spillSync();
+      return;
+    }
+    this.ended = true;
+    this.ring.end();
+    if (this.worker && this.port) {
       this.ring.waitUntilDone(this.deadlineMs + GRACE_MS);
       for (let next = receiveMessageOnPort(this.port); next; next = receiveMessageOnPort(this.port)) {
         this.hear(next.message as Answer);
       }
     }
+    this.stranded = tally(this.ring.unread);
   }
 
   get idle(): boolean {
@@ -117,15 +141,48 @@ export class Relay implements Shipper {
 
   /** The counts as last told by the shipping thread, at most half a second old while records come in. */
   stats(): Stats {
-    const stats = merged(this.past, this.local?.stats() ?? this.current);
-    const { lostRecords: records, lostBytes: bytes } = this;
-    if (records === 0) return stats;
+    const told = merged(this.past, this.local?.stats() ?? this.current);
+    const { lostRecords: records, lostBytes: bytes, stranded } = this;
+    const stats =
+      stranded.bytes === 0 ? told : merged(told, { ...noStats(told), accepted: stranded, queued: stranded });
+    if (bytes === 0) return stats;
     return merged(stats, {
       ...noStats(stats),
       accepted: { records, bytes },
       dropped: { records, bytes },
       droppedBy: { handOverStalled: { records, bytes } },
     });
+  }
+
+  /** How long a write may wait for room. */
+  private patienceMs(): number {
+    if (this.local) return 0;
+    // With nobody to take anything, or after one that did not, waiting is of no use.
+    return this.blocks || (this.worker && !this.ring.stalled) ? STALL_MS : 0;
+  }
+
+  /** There was no room for all of a chunk: where its reader is in this thread, it makes room itself; else the rest is lost. */
+  private full(chunk: string | Uint8Array, from: number): void {
+    let at = from;
+    while (this.local && !this.blocks && at < chunk.length) {
+      this.readHere();
+      this.ring.write(chunk.slice(at), 0);
+      // Asked by a listener of the pipeline in the middle of its reading, it cannot.
+      if (this.ring.taken === 0) break;
+      at += this.ring.taken;
+    }
+    if (at < chunk.length) this.lose(chunk, at);
+  }
+
+  private readHere(): void {
+    if (this.local && this.reader) takeAll(this.reader, this.local);
+  }
+
+  private lose(chunk: string | Uint8Array, from: number): void {
+    const { records, bytes } = tally([Buffer.from(chunk.slice(from) as string)]);
+    // What is left of a line that was taken in part counts as that line.
+    this.lostRecords += Math.max(0, records - (this.ring.tore ? 1 : 0));
+    this.lostBytes += bytes;
   }
 
   private ask(request: Request): void {
@@ -165,6 +222,7 @@ export class Relay implements Shipper {
       this.port = port1;
       worker.unref();
       port1.on('message', (answer: Answer) => this.hear(answer));
+      port1.postMessage({ type: 'levels', levels: this.levels } satisfies Request);
       if (!this.ended) port1.unref();
       worker.on('error', () => {});
       worker.on('exit', (code) => this.replace(code));
@@ -205,9 +263,11 @@ export class Relay implements Shipper {
     });
     const plan = planStream(this.options);
     this.local = pipeline(await loadTransport(plan.to), plan.pipeline);
+    this.local.addLevels(this.levels);
+    this.reader = new RingReader(this.memory);
     // What was asked before anybody was there to answer.
     this.answerNo();
-    this.finish(await consume(new RingReader(this.memory), this.local));
+    this.finish(await consume(this.reader, this.local));
   }
 
   private finish(report: FlushReport): void {
@@ -217,6 +277,16 @@ export class Relay implements Shipper {
   private complete(report: FlushReport): FlushReport {
     return { ...report, stats: this.stats() };
   }
+}
+
+function tally(chunks: readonly Buffer[]): Tally {
+  let records = 0;
+  let bytes = 0;
+  for (const chunk of chunks) {
+    bytes += chunk.length;
+    for (let at = chunk.indexOf(NEWLINE); at >= 0; at = chunk.indexOf(NEWLINE, at + 1)) records++;
+  }
+  return { records, bytes };
 }
 
 /** The last word about a thread that died: what it had in memory counts as dropped. */

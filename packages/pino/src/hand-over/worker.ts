@@ -1,7 +1,7 @@
 // The shipping thread: reads the ring, runs the pipeline, answers the application's thread.
 // In: the ring and the options, as worker data. Out: deliveries; stats now and then, reports when asked.
 
-import { workerData } from 'node:worker_threads';
+import { receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { type FlushReport, pipeline } from '@spillway/core';
 import { loadTransport } from '../load-transport.js';
 import { planStream } from '../options.js';
@@ -26,8 +26,7 @@ async function run({ ring, options, port }: HandOverData): Promise<void> {
     told = counts;
   }, STATS_MS);
 
-  // A listener keeps the thread alive while it sleeps on the ring.
-  port.on('message', (request: Request) => {
+  const hear = (request: Request): void => {
     if (request.type === 'levels') {
       shipping.addLevels(request.levels);
       return;
@@ -41,9 +40,14 @@ async function run({ ring, options, port }: HandOverData): Promise<void> {
       const { timeoutMs } = request;
       void shipping.flush({ ...(timeoutMs !== undefined && { timeoutMs }) }).then(answer);
     }
-  });
+  };
+  // A listener keeps the thread alive while it sleeps on the ring.
+  port.on('message', hear);
 
-  const report = await consume(reader, shipping);
+  // What was said before a line was written, as the names of its levels, is heard before the line is read.
+  const report = await consume(reader, shipping, () => {
+    for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) hear(next.message as Request);
+  });
   clearInterval(timer);
   say({ type: 'closed', report });
   reader.done();
