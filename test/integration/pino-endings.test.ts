@@ -92,6 +92,14 @@ describe('the in-process stream', () => {
     expect(await launch('in process, exits right after logging', quiet).ended).toMatchObject({ code: 7, stderr: '' });
   });
 
+  it.each([{}, { worker: true }])('says that what was logged during the exit is lost, with %j', async (how) => {
+    const { code, stderr } = await launch('in process, logs while it exits', { ...options(), ...how }).ended;
+    expect(code).toBe(7);
+    expect(stderr.match(/^spillway: records that were logged during the exit are lost to http \(.*\)$/gm)).toHaveLength(
+      1,
+    );
+  });
+
   it('gives up at a natural end when the destination stays down', async () => {
     await target.mode({ kind: 'refuse' });
     const short = { ...options(), close: { deadlineMs: 300 } };
@@ -173,6 +181,7 @@ describe('with a spool, what could not be sent is sent by the next process', () 
     ['the worker, with the destination down', 'exits right after logging', { kind: 'refuse' } as const],
     ['the worker, with a destination that hangs', 'throws right after logging', { kind: 'hang' } as const],
     ['the stream, after process.exit', 'in process, exits right after logging', { kind: 'ok' } as const],
+    ['the stream, with lines of a listener for the exit', 'in process, logs while it exits', { kind: 'ok' } as const],
   ])('%s', async (_, scenario, mode) => {
     await target.mode(mode);
     const spooling = { ...options(), spool: { directory }, close: { deadlineMs: 300 } };

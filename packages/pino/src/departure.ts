@@ -55,14 +55,24 @@ function farewell(): void {
     stream.lastWords();
     const stats = stream.stats();
     const records = unsent(stats);
-    if (records === 0 || !stream.warns) continue;
-    try {
-      writeSync(
-        2,
-        `spillway: the process ended with ${records} records unsent to ${stats.transport} (${stats.destination})\n`,
-      );
-    } catch {
-      // stderr is closed: there is nobody to tell.
-    }
+    if (records > 0) say(stream, `the process ended with ${records} records unsent to ${named(stats)}`);
+  }
+}
+
+/** Says that something was logged after a stream's last words, by a listener for the exit, and could not be saved. */
+export function sayTooLate(stream: Pick<Departure, 'stats' | 'warns'>): void {
+  say(stream, `records that were logged during the exit are lost to ${named(stream.stats())}`);
+}
+
+function named({ transport, destination }: Stats): string {
+  return `${transport} (${destination})`;
+}
+
+function say({ warns }: Pick<Departure, 'warns'>, text: string): void {
+  if (!warns) return;
+  try {
+    writeSync(2, `spillway: ${text}\n`);
+  } catch {
+    // stderr is closed: there is nobody to tell.
   }
 }

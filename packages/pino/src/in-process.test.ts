@@ -93,6 +93,14 @@ it('is a Writable that Node can pipe into, and ends when everything is delivered
   expect(records().map(({ msg }) => msg)).toEqual(['a', 'b']);
 });
 
+it('delivers what it had gathered when it is destroyed', async () => {
+  const { to, records } = destination();
+  const stream = spillway({ to });
+  pino(stream).info('last words');
+  await new Promise((resolve) => stream.once('close', resolve).destroy());
+  expect(records().map(({ msg }) => msg)).toEqual(['last words']);
+});
+
 it('closes at the end of an `await using` block', async () => {
   const { to, records } = destination();
   {

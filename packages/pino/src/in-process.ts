@@ -6,7 +6,7 @@
 
 import { pipeline, SpillwayError, type Stats, settle } from '@spillway/core';
 import { resolveTransport } from '@spillway/transports';
-import { type Departure, onDeparture } from './departure.js';
+import { type Departure, onDeparture, sayTooLate } from './departure.js';
 import { Relay } from './hand-over/relay.js';
 import { type Plan, planStream, refuseBlock, type StreamOptions } from './options.js';
 import { PipelineStream, type Shipper } from './pipeline-stream.js';
@@ -21,6 +21,8 @@ export class InProcessStream extends PipelineStream implements Departure {
   private readonly gathers: boolean;
   private buffered = '';
   private scheduled = false;
+  /** Whether the last words are said, and what comes after them is lost. */
+  private ending: 'far' | 'here' | 'said' = 'far';
 
   constructor(pipeline: Shipper, { gathers, warns }: Pick<Plan, 'gathers' | 'warns'>) {
     super(pipeline);
@@ -51,6 +53,11 @@ export class InProcessStream extends PipelineStream implements Departure {
     super._final(callback);
   }
 
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.flushSync();
+    super._destroy(error, callback);
+  }
+
   override close(): ReturnType<PipelineStream['close']> {
     this.flushSync();
     return super.close();
@@ -65,6 +72,7 @@ export class InProcessStream extends PipelineStream implements Departure {
   lastWords(): void {
     this.flushSync();
     this.pipeline.spillSync();
+    if (this.ending === 'far') this.ending = 'here';
   }
 
   /** Resolves when what was written is settled, or the close deadline has passed. */
@@ -74,6 +82,10 @@ export class InProcessStream extends PipelineStream implements Departure {
   }
 
   protected override take(chunk: string | Uint8Array): void {
+    if (this.ending !== 'far') {
+      this.takeLate(chunk);
+      return;
+    }
     if (typeof chunk !== 'string' || !this.gathers) {
       this.flushSync();
       this.pipeline.write(chunk);
@@ -85,6 +97,15 @@ export class InProcessStream extends PipelineStream implements Departure {
       this.scheduled = true;
       setImmediate(this.tick);
     }
+  }
+
+  /** Listeners for the exit that come after ours may log: no event loop will turn for these lines, so they are saved at once. */
+  private takeLate(chunk: string | Uint8Array): void {
+    this.pipeline.write(chunk);
+    this.lastWords();
+    if (this.ending === 'said' || this.pipeline.idle) return;
+    this.ending = 'said';
+    sayTooLate(this);
   }
 
   private readonly tick = (): void => {

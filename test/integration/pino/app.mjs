@@ -204,6 +204,14 @@ const scenarios = {
     tell('logged');
     setInterval(() => log.info({ i: 0 }, 'still here'), 1);
   },
+  'in process, logs while it exits'() {
+    const log = pino(spillway(options));
+    process.on('exit', () => {
+      for (let i = records - 2; i < records; i++) log.info({ i }, 'the end');
+    });
+    for (let i = 0; i < records - 2; i++) log.info({ i }, 'a line of the burst');
+    process.exit(7);
+  },
   'own thread, exits right after logging'() {
     burst(pino(spillway({ ...options, worker: true })));
     process.exit(7);

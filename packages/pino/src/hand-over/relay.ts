@@ -60,6 +60,8 @@ export class Relay implements Shipper {
   private current: Stats;
   private past: Stats;
   private ended = false;
+  /** The end of the process was waited for. */
+  private departed = false;
   private lostRecords = 0;
   private lostBytes = 0;
   /** What is in the ring at the end of the process, and nobody will take. */
@@ -124,6 +126,8 @@ export class Relay implements Shipper {
       this.local.spillSync();
       return;
     }
+    if (this.departed) return;
+    this.departed = true;
     this.ended = true;
     this.ring.end();
     if (this.worker && this.port) {
