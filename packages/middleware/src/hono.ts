@@ -5,7 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Context, MiddlewareHandler } from 'hono';
 import type { RequestContext } from './context/request-context.js';
-import { bindBody, nodeReader, warnDouble } from './node-request.js';
+import { bindBody, brokeOff, nodeReader, sentBefore, warnDouble } from './node-request.js';
 import type { ExchangeReader } from './request/exchange.js';
 import type { RequestLogger, RequestLogOptions } from './request/options.js';
 import { RequestLog } from './request/request-log.js';
@@ -105,17 +105,17 @@ export function requestLog(options: HonoRequestLogOptions = {}): MiddlewareHandl
     c.set('logger', log.loggerOf(context));
     c.set('requestId', context.requestId);
     const { incoming, outgoing } = nodeOf(c);
-    if (incoming?.httpVersionMajor === 1) {
-      context.sentBefore = incoming.socket?.bytesWritten;
+    if (incoming !== undefined) {
       (incoming as IncomingMessage & { [CONTEXT]?: RequestContext })[CONTEXT] = context;
+      if (outgoing !== undefined) context.sentBefore = sentBefore(incoming, outgoing);
+      bindBody(incoming, context);
     }
-    if (incoming !== undefined) bindBody(incoming, context);
     const running = storage.run(context, next);
     if (outgoing === undefined) return answered(log, context, c, running);
     outgoing.on('close', () => {
       // What handlers throw has become an answer by now, and is kept here.
       context.error ??= c.error;
-      log.close(context, c, c, !outgoing.writableFinished);
+      log.close(context, c, c, incoming === undefined ? !outgoing.writableFinished : brokeOff(incoming, outgoing));
     });
     // One promise for each request instead of the three that `async` makes here: they cost more where contexts are carried.
     return running.then(nothing, (error: unknown) => {

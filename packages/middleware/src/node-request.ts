@@ -52,8 +52,27 @@ function bodyBytes(req: IncomingMessage, res: ServerResponse, aborted: boolean):
   if (length !== undefined) return Number(length);
   const before = (req as Marked)[CONTEXT]?.sentBefore;
   const written = req.socket?.bytesWritten;
-  if (before === undefined || written === undefined || req.httpVersionMajor !== 1) return undefined;
+  if (before === undefined || written === undefined || req.httpVersionMajor !== 1 || isShared(req, res))
+    return undefined;
   return typeof head === 'string' ? Math.max(0, written - before - head.length) : aborted ? 0 : undefined;
+}
+
+/** Whether another response is on the socket, where requests came without waiting for answers: what it sent is not of one alone. */
+function isShared(req: IncomingMessage, res: ServerResponse): boolean {
+  const current = (req.socket as { _httpMessage?: unknown } | undefined)?._httpMessage;
+  return typeof current === 'object' && current !== null && current !== res;
+}
+
+/** Bytes that the socket had sent when a request came in, by which those of its response can be told. */
+export function sentBefore(req: IncomingMessage, res: ServerResponse): number | undefined {
+  return req.httpVersionMajor === 1 && !isShared(req, res) ? req.socket?.bytesWritten : undefined;
+}
+
+/** Whether a response that has closed was not sent in full. */
+export function brokeOff(req: IncomingMessage, res: ServerResponse): boolean {
+  // Node calls every response of HTTP/2 finished, however it ended.
+  if (req.httpVersionMajor === 2 && (req as { aborted?: boolean }).aborted === true) return true;
+  return !res.writableFinished;
 }
 
 /** The length that Node computed itself when the whole body was handed to `end`. */
@@ -85,8 +104,8 @@ export function opened<Req, Res>(
   }
   const context = log.open(seen.req, seen.res, seen.id);
   req[CONTEXT] = context;
-  if (req.httpVersionMajor === 1) context.sentBefore = req.socket?.bytesWritten;
-  res.on('close', () => log.close(context, seen.req, seen.res, !res.writableFinished));
+  context.sentBefore = sentBefore(req, res);
+  res.on('close', () => log.close(context, seen.req, seen.res, brokeOff(req, res)));
   return context;
 }
 

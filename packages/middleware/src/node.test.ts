@@ -1,8 +1,9 @@
 // The adapter of node:http, as a wrapper of a listener and as middleware.
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import http2 from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import net, { type AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
+import { addContext } from './context/current.js';
 import { requestLog, withRequestLog } from './node.js';
 import { adapterSuite, type StartOptions, serve } from './test-kit/adapter-suite.js';
 import { ask } from './test-kit/http-client.js';
@@ -59,32 +60,71 @@ test('a request that was made up has the headers that it has', () => {
   expect.assertions(1);
 });
 
-test('a request of HTTP/2 has its context in the listeners of its body, and an address', async () => {
+/** A server of HTTP/2 with a client. */
+async function overHttp2(listener: Parameters<typeof withRequestLog>[0]) {
   const { lines, logger } = pinoLines();
-  const listener = withRequestLog(
-    (req, res) => {
-      req.on('data', () => logger.info('got a part'));
-      req.on('end', () => {
-        logger.info('got all');
-        res.end('ok');
-      });
-    },
-    { logger },
-  );
-  const server = http2.createServer(listener as never);
+  const server = http2.createServer(withRequestLog(listener, { logger }) as never);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const client = http2.connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const close = () => {
+    client.close();
+    server.close();
+  };
+  return { lines, client, close };
+}
+
+test('a request of HTTP/2 has its context in the listeners of its body, and an address', async () => {
+  const { lines, client, close } = await overHttp2((req, res) => {
+    req.on('data', () => addContext({ part: 1 }));
+    req.on('end', () => res.end('ok'));
+  });
   // Without a length, as the client of Node sends it.
   const request = client.request({ ':method': 'POST', ':path': '/upload', 'x-request-id': 'h2' });
   request.resume().end('body');
   await new Promise((resolve) => request.on('close', resolve));
   const [record] = await lines.recordsWhen(1);
-  client.close();
-  server.close();
-  expect(record).toMatchObject({ request_id: 'h2', status: 200, remote_address: expect.stringContaining('127.0.0.1') });
-  expect(lines.all()).toMatchObject([
-    { msg: 'got a part', request_id: 'h2' },
-    { msg: 'got all', request_id: 'h2' },
-    { msg: 'request completed' },
+  close();
+  expect(record).toMatchObject({ request_id: 'h2', status: 200, part: 1, msg: 'request completed' });
+  expect(record!.remote_address).toContain('127.0.0.1');
+});
+
+test('a request of HTTP/2 that the client cancels is one', async () => {
+  const { lines, client, close } = await overHttp2((req, res) => {
+    if (req.url === '/begun') res.write('begun');
+    else setImmediate(() => waiting.close(http2.constants.NGHTTP2_CANCEL));
+  });
+  const waiting = client.request({ ':path': '/waits' }).on('error', () => {});
+  await lines.recordsWhen(1);
+  const begun = client.request({ ':path': '/begun' }).on('error', () => {});
+  begun.once('data', () => begun.close(http2.constants.NGHTTP2_CANCEL));
+  expect(await lines.recordsWhen(2)).toMatchObject([
+    { url: '/waits', status: 499, aborted: true, level: 40 },
+    { url: '/begun', status: 200, aborted: true, level: 40 },
+  ]);
+  close();
+});
+
+test('bytes of responses that share a connection are not mixed up', async () => {
+  const { lines, logger } = pinoLines();
+  const app = await serve(
+    withRequestLog(
+      (req, res) => {
+        if (req.url === '/length') res.setHeader('content-length', 1000);
+        res.write('a'.repeat(500));
+        setImmediate(() => res.end('b'.repeat(500)));
+      },
+      { logger },
+    ),
+  );
+  const socket = net.connect(Number(new URL(app.url).port));
+  const paths = ['/1', '/length', '/3'];
+  socket.resume().write(paths.map((path) => `GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`).join(''));
+  const records = await lines.recordsWhen(3);
+  socket.destroy();
+  await app.close();
+  expect(records.map(({ url, bytes }) => [url, bytes])).toEqual([
+    ['/1', undefined],
+    ['/length', 1000],
+    ['/3', undefined],
   ]);
 });
