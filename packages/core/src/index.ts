@@ -81,3 +81,4 @@ export type {
   Transport,
   Verdict,
 } from './transport.js';
+export { Warnings } from './warnings.js';

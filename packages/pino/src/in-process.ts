@@ -119,11 +119,11 @@ function shipper({ to, pipeline: options, worker, blocks }: Plan, given: StreamO
   if (blocks && !worker) refuseBlock();
   const transport = resolveTransport(to);
   if (!worker) return pipeline(transport, options);
-  const { close } = settle(options, transport);
+  const { close, warnings } = settle(options, transport);
   try {
     const plain = structuredClone({ ...given, worker: false });
     const name = { transport: transport.name, destination: transport.destination };
-    return new Relay({ options: plain, name, deadlineMs: close.deadlineMs, blocks });
+    return new Relay({ options: plain, name, deadlineMs: close.deadlineMs, blocks, warns: warnings === 'stderr' });
   } catch (error) {
     if ((error as Error).name !== 'DataCloneError') throw error;
     throw new SpillwayError(

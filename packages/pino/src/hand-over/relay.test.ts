@@ -1,11 +1,14 @@
 // Where no thread can be had, the stream with `worker: true` ships from the thread that it is in: started from its sources
 // it finds no thread to start, as in some bundles.
 
+import { writeSync } from 'node:fs';
 import { imbalance } from '@spillway/core';
 import { recordingServer } from '@spillway/testing';
 import pino from 'pino';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { spillway } from '../in-process.js';
+
+vi.mock('node:fs', { spy: true });
 
 it('becomes ready and delivers without a thread', async () => {
   await using server = await recordingServer();
@@ -38,8 +41,18 @@ it('waits once for a thread that takes nothing, not at each write, and counts wh
   for (let i = 0; i < 40; i++) stream.write(THOUSAND);
   expect(stream.stats().dropped.records).toBeGreaterThan(0);
   expect(performance.now() - began).toBeLessThan(9000);
+  await stream.ready();
+  stream.write('{"level":30,"msg":"hello"}\n');
   const { stats } = await stream.close();
-  expect(stats.acked.records + stats.dropped.records).toBe(40_000);
+  const { records } = stats.dropped;
+  // Beside these there is the record of the loss.
+  expect(stats.acked.records + records).toBe(40_002);
+  const said = server.requests.map(({ body }) => body.toString()).join('');
+  expect(said).toContain(`"msg":"${records} records dropped: handOverStalled","spillway":{"event":"recordsDropped"`);
+  expect(writeSync).toHaveBeenCalledWith(
+    2,
+    expect.stringMatching(/^spillway: dropped records for http .*: handOverStalled/),
+  );
   expect(stats.acked.records).toBeGreaterThan(10_000);
   expect(stats.droppedBy).toMatchObject({ handOverStalled: { records: stats.dropped.records } });
   expect(imbalance(stats)).toEqual({ records: 0, bytes: 0 });

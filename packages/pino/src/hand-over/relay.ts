@@ -10,6 +10,7 @@ import { loadTransport } from '@spillway/transports';
 import { planStream, type StreamOptions } from '../options.js';
 import type { Shipper } from '../pipeline-stream.js';
 import { consume, takeAll } from './consumer.js';
+import { Lost } from './lost.js';
 import type { Answer, Request } from './messages.js';
 import { merged, noStats } from './relay-stats.js';
 import { createRing, RingReader, RingWriter } from './ring.js';
@@ -26,6 +27,7 @@ const YOUNG_GENERATION_MB = 8;
 const GRACE_MS = 1000;
 
 const NEWLINE = 0x0a;
+const NOTHING: Tally = { records: 0, bytes: 0 };
 
 /** What is to be known of a pipeline before its thread runs. */
 export interface RelayParts {
@@ -34,6 +36,8 @@ export interface RelayParts {
   readonly deadlineMs: number;
   /** Whether the writer waits for as long as there is no room, again and again. */
   readonly blocks: boolean;
+  /** Whether losses are said on stderr. */
+  readonly warns: boolean;
 }
 
 /** A pipeline in another thread. */
@@ -62,14 +66,14 @@ export class Relay implements Shipper {
   private ended = false;
   /** The end of the process was waited for. */
   private departed = false;
-  private lostRecords = 0;
-  private lostBytes = 0;
+  private readonly lost: Lost;
   /** What is in the ring at the end of the process, and nobody will take. */
-  private stranded: Tally = { records: 0, bytes: 0 };
+  private stranded = NOTHING;
   private closing: Promise<FlushReport> | undefined;
   private closed: (report: FlushReport) => void = () => {};
 
-  constructor({ options, name, deadlineMs, blocks }: RelayParts) {
+  constructor({ options, name, deadlineMs, blocks, warns }: RelayParts) {
+    this.lost = new Lost(name, warns);
     this.options = options;
     this.deadlineMs = deadlineMs;
     this.blocks = blocks;
@@ -80,8 +84,9 @@ export class Relay implements Shipper {
 
   write(chunk: string | Uint8Array): boolean {
     this.writes++;
-    if (this.ended) this.lose(chunk, 0);
+    if (this.ended) this.lost.add('closed', tally([asBuffer(chunk)]));
     else if (!this.ring.write(chunk, this.patienceMs())) this.full(chunk, this.ring.taken);
+    else this.lost.tell((lines) => this.ring.write(lines, 0));
     return true;
   }
 
@@ -146,23 +151,17 @@ export class Relay implements Shipper {
   /** The counts as last told by the shipping thread, at most half a second old while records come in. */
   stats(): Stats {
     const told = merged(this.past, this.local?.stats() ?? this.current);
-    const { lostRecords: records, lostBytes: bytes, stranded } = this;
+    const { stranded } = this;
     const stats =
       stranded.bytes === 0 ? told : merged(told, { ...noStats(told), accepted: stranded, queued: stranded });
-    if (bytes === 0) return stats;
-    return merged(stats, {
-      ...noStats(stats),
-      accepted: { records, bytes },
-      dropped: { records, bytes },
-      droppedBy: { handOverStalled: { records, bytes } },
-    });
+    return this.lost.in(stats);
   }
 
   /** How long a write may wait for room. */
   private patienceMs(): number {
-    if (this.local) return 0;
     // With nobody to take anything, or after one that did not, waiting is of no use.
-    return this.blocks || (this.worker && !this.ring.stalled) ? STALL_MS : 0;
+    if (!this.worker || this.local) return 0;
+    return this.blocks || !this.ring.stalled ? STALL_MS : 0;
   }
 
   /** There was no room for all of a chunk: where its reader is in this thread, it makes room itself; else the rest is lost. */
@@ -175,18 +174,14 @@ export class Relay implements Shipper {
       if (this.ring.taken === 0) break;
       at += this.ring.taken;
     }
-    if (at < chunk.length) this.lose(chunk, at);
+    if (at === chunk.length) return;
+    const { records, bytes } = tally([asBuffer(chunk.slice(at))]);
+    // What is left of a line that was taken in part counts as that line.
+    this.lost.add('handOverStalled', { records: Math.max(0, records - (this.ring.tore ? 1 : 0)), bytes });
   }
 
   private readHere(): void {
     if (this.local && this.reader) takeAll(this.reader, this.local);
-  }
-
-  private lose(chunk: string | Uint8Array, from: number): void {
-    const { records, bytes } = tally([Buffer.from(chunk.slice(from) as string)]);
-    // What is left of a line that was taken in part counts as that line.
-    this.lostRecords += Math.max(0, records - (this.ring.tore ? 1 : 0));
-    this.lostBytes += bytes;
   }
 
   private ask(request: Request): void {
@@ -253,7 +248,9 @@ export class Relay implements Shipper {
       this.finish({ settled: true, stats: this.stats() });
       return;
     }
-    this.past = merged(this.past, abandoned(this.current));
+    const { queued, inFlight } = this.current;
+    this.lost.add('threadDied', { records: queued.records + inFlight.records, bytes: queued.bytes + inFlight.bytes });
+    this.past = merged(this.past, { ...this.current, queued: NOTHING, inFlight: NOTHING });
     this.current = noStats(this.current);
     this.answerNo();
     if (this.restarts++ < MAX_RESTARTS) this.start();
@@ -283,6 +280,10 @@ export class Relay implements Shipper {
   }
 }
 
+function asBuffer(chunk: string | Uint8Array): Buffer {
+  return typeof chunk === 'string' ? Buffer.from(chunk) : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+}
+
 function tally(chunks: readonly Buffer[]): Tally {
   let records = 0;
   let bytes = 0;
@@ -291,15 +292,4 @@ function tally(chunks: readonly Buffer[]): Tally {
     for (let at = chunk.indexOf(NEWLINE); at >= 0; at = chunk.indexOf(NEWLINE, at + 1)) records++;
   }
   return { records, bytes };
-}
-
-/** The last word about a thread that died: what it had in memory counts as dropped. */
-function abandoned(stats: Stats): Stats {
-  const records = stats.queued.records + stats.inFlight.records;
-  const bytes = stats.queued.bytes + stats.inFlight.bytes;
-  const none = { records: 0, bytes: 0 };
-  return merged(
-    { ...stats, queued: none, inFlight: none },
-    { ...noStats(stats), dropped: { records, bytes }, droppedBy: { threadDied: { records, bytes } } },
-  );
 }

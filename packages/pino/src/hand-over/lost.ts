@@ -1,0 +1,59 @@
+// What is lost on the way to the shipping thread, where no pipeline can count it.
+// In: how much, and why. Out: counts for the stats, a line on stderr now and then, and a line for the destination, so that whoever
+// reads there can see the hole: as the pipeline does with its own losses.
+
+import { type Stats, systemRuntime, type Tally, Warnings } from '@spillway/core';
+import { merged, noStats } from './relay-stats.js';
+
+/** Why something is lost: there was no room, its thread died, or it came too late. */
+export type Loss = 'handOverStalled' | 'threadDied' | 'closed';
+
+/** Counts and tells what is lost. */
+export class Lost {
+  private readonly tallies = new Map<Loss, Tally>();
+  /** What the destination was not told yet. */
+  private readonly untold = new Map<Loss, Tally & { readonly from: number }>();
+  private readonly name: Pick<Stats, 'transport' | 'destination'>;
+  private readonly warnings: Warnings;
+  private records = 0;
+
+  constructor(name: Pick<Stats, 'transport' | 'destination'>, says: boolean) {
+    this.name = name;
+    this.warnings = new Warnings(says, systemRuntime);
+  }
+
+  add(reason: Loss, { records, bytes }: Tally): void {
+    if (bytes === 0) return;
+    const now = Date.now();
+    const before = this.untold.get(reason) ?? { records: 0, bytes: 0, from: now };
+    this.untold.set(reason, { ...before, records: before.records + records, bytes: before.bytes + bytes });
+    const all = this.tallies.get(reason) ?? { records: 0, bytes: 0 };
+    this.tallies.set(reason, { records: all.records + records, bytes: all.bytes + bytes });
+    this.records += records;
+    const { transport, destination } = this.name;
+    this.warnings.say(`dropped records for ${transport} (${destination}): ${reason}, ${this.records} so far`);
+  }
+
+  /** Counts with what was lost. */
+  in(stats: Stats): Stats {
+    let sum = stats;
+    for (const [reason, lost] of this.tallies) {
+      // What a thread had in memory was accepted there, and is a loss in its counts.
+      const accepted = reason === 'threadDied' ? {} : { accepted: lost };
+      sum = merged(sum, { ...noStats(sum), ...accepted, dropped: lost, droppedBy: { [reason]: lost } });
+    }
+    return sum;
+  }
+
+  /** Hands lines about what is lost to a writer that may refuse them; then they come again. */
+  tell(write: (lines: string) => boolean): void {
+    if (this.untold.size === 0) return;
+    const to = Date.now();
+    const lines = [...this.untold].map(([reason, { records, bytes, from }]) => {
+      const span = { from: new Date(from).toISOString(), to: new Date(to).toISOString() };
+      const spillway = { event: 'recordsDropped', reason, records, bytes, ...span };
+      return `${JSON.stringify({ level: 40, time: to, msg: `${records} records dropped: ${reason}`, spillway })}\n`;
+    });
+    if (write(lines.join(''))) this.untold.clear();
+  }
+}
