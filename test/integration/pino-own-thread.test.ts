@@ -48,6 +48,10 @@ it('closes with an account of everything', async () => {
   expect(settled).toBe(true);
   expect(counts).toMatchObject({ accepted: { records: 1000 }, acked: { records: 1000 } });
   expect(imbalance(counts)).toEqual({ records: 0, bytes: 0 });
+  // And nothing is left that would keep the process.
+  const closed = performance.now();
+  expect(await app.ended).toMatchObject({ code: 0, stderr: '' });
+  expect(performance.now() - closed).toBeLessThan(10_000);
 });
 
 it("takes lines with level labels of the logger's own", async () => {

@@ -9,8 +9,24 @@ export function takeAll(reader: RingReader, pipeline: Pipeline): void {
   while (reader.read((bytes) => pipeline.write(bytes)));
 }
 
-/** Moves bytes from the ring to the pipeline until the end; `before` is called whenever there may be some. */
-export async function consume(reader: RingReader, pipeline: Pipeline, before?: () => void): Promise<FlushReport> {
+/** What is left for the close when waiting for room has used up the deadline. */
+const LAST_MS = 500;
+
+/** How bytes are moved. */
+export interface ConsumeOptions {
+  /** Called whenever there may be something in the ring. */
+  readonly before?: () => void;
+  /** Longest that there is waited for room once nothing more is written. */
+  readonly deadlineMs?: number;
+}
+
+/** Moves bytes from the ring to the pipeline until the end. */
+export async function consume(
+  reader: RingReader,
+  pipeline: Pipeline,
+  { before, deadlineMs = Number.POSITIVE_INFINITY }: ConsumeOptions = {},
+): Promise<FlushReport> {
+  const patience = new Patience(reader, deadlineMs);
   for (;;) {
     let room = true;
     const take = (bytes: Buffer) => {
@@ -22,10 +38,44 @@ export async function consume(reader: RingReader, pipeline: Pipeline, before?: (
     };
     // Between pieces the event loop turns, so that what was sealed is sent. With `whenFull: 'block'` there may be no
     // room: then the ring fills too, and the log call waits.
-    while (read()) await (room ? new Promise((turned) => setImmediate(turned)) : pipeline.drained());
+    while (read())
+      await (room || patience.over ? new Promise((turned) => setImmediate(turned)) : patience.wait(pipeline));
     if (reader.ended) break;
     await reader.sleep();
   }
-  const report = await pipeline.close();
+  const report = await pipeline.close(patience.over ? { deadlineMs: Math.min(LAST_MS, deadlineMs) } : {});
+  patience.end();
   return report;
+}
+
+/** Waits for room, but not for ever when the end has come: a destination that is down would hold up the close. */
+class Patience {
+  over = false;
+  private done = false;
+  private timer: NodeJS.Timeout | undefined;
+  private giveUp = () => {};
+
+  constructor(reader: RingReader, deadlineMs: number) {
+    if (deadlineMs === Number.POSITIVE_INFINITY) return;
+    // Once for all waits: each would leave something behind.
+    void reader.whenEnding().then(() => {
+      if (this.done) return;
+      this.timer = setTimeout(() => {
+        this.over = true;
+        this.giveUp();
+      }, deadlineMs);
+    });
+  }
+
+  wait(pipeline: Pipeline): Promise<void> {
+    return new Promise((resolve) => {
+      this.giveUp = resolve;
+      void pipeline.drained().then(resolve);
+    });
+  }
+
+  end(): void {
+    this.done = true;
+    clearTimeout(this.timer);
+  }
 }

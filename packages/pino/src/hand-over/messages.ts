@@ -9,6 +9,7 @@ export interface HandOverData {
   readonly ring: SharedArrayBuffer;
   readonly port: MessagePort;
   readonly options: StreamOptions;
+  readonly deadlineMs: number;
 }
 
 /** To the shipping thread. */

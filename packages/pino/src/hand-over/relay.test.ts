@@ -91,3 +91,22 @@ it('takes bytes as they are, also where a chunk ends within a letter', async () 
   await stream.close();
   expect(server.requests.map(({ body }) => body.toString()).join('')).toContain('漢字 😀');
 });
+
+it("closes within the deadline where `whenFull: 'block'` holds back and the destination is down", async () => {
+  await using server = await recordingServer();
+  server.script({ hang: true });
+  const stream = spillway({
+    to: ['http', { url: server.url }],
+    worker: true,
+    queue: { maxBytes: '64kb', whenFull: 'block' },
+    close: { deadlineMs: 200 },
+    warnings: 'off',
+  });
+  await stream.ready();
+  for (let i = 0; i < 4; i++) stream.write(THOUSAND);
+  // Until there is no room any more.
+  await vi.waitFor(() => expect(stream.stats().accepted.records).toBeGreaterThan(0));
+  const { settled, stats } = await stream.close();
+  expect(settled).toBe(false);
+  expect(stats).toMatchObject({ accepted: { records: 4000 }, dropped: { records: 4000 } });
+});

@@ -25,6 +25,8 @@ const MAX_RESTARTS = 5;
 const YOUNG_GENERATION_MB = 8;
 /** Beyond the close deadline, for the last messages. */
 const GRACE_MS = 1000;
+/** How often a thread that is to end is looked at. */
+const WATCH_MS = 500;
 
 const NEWLINE = 0x0a;
 const NOTHING: Tally = { records: 0, bytes: 0 };
@@ -109,18 +111,21 @@ export class Relay implements Shipper {
     if (this.closing) return this.closing;
     if (this.local) return this.local.flush({ ...(timeoutMs !== undefined && { timeoutMs }) });
     const { writes } = this;
-    const report = await this.question((id) => ({ type: 'flush', id, timeoutMs }));
+    const patienceMs = (timeoutMs ?? this.deadlineMs) + GRACE_MS;
+    const report = await this.question((id) => ({ type: 'flush', id, timeoutMs }), patienceMs);
     if (report.settled) this.settledWrites = writes;
     return report;
   }
 
   close(): Promise<FlushReport> {
-    this.closing ??= new Promise((done) => {
+    if (this.closing) return this.closing;
+    this.closing = new Promise((done) => {
       this.closed = done;
-      this.ended = true;
-      this.port?.ref();
-      this.ring.end();
     });
+    this.ended = true;
+    this.port?.ref();
+    this.ring.end();
+    this.watch(this.closing);
     return this.closing;
   }
 
@@ -189,11 +194,14 @@ export class Relay implements Shipper {
   }
 
   /** Asks something that is answered with a report, and keeps the process alive until then. */
-  private question(request: (id: number) => Request): Promise<FlushReport> {
+  private question(request: (id: number) => Request, patienceMs?: number): Promise<FlushReport> {
     const id = ++this.lastId;
     this.port?.ref();
     return new Promise((answered) => {
+      const unanswered = () => this.questions.get(id)?.({ settled: false, stats: this.stats() });
+      const timer = patienceMs === undefined ? undefined : setTimeout(unanswered, patienceMs);
       this.questions.set(id, (report) => {
+        clearTimeout(timer);
         this.questions.delete(id);
         if (this.questions.size === 0) this.port?.unref();
         answered(report);
@@ -214,7 +222,7 @@ export class Relay implements Shipper {
       const worker = new Worker(/* webpackIgnore: true */ new URL('./hand-over-worker.js', import.meta.url), {
         name: 'spillway',
         resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
-        workerData: { ring: this.memory, options: this.options, port: port2 },
+        workerData: { ring: this.memory, options: this.options, port: port2, deadlineMs: this.deadlineMs },
         transferList: [port2],
       });
       this.worker = worker;
@@ -228,6 +236,21 @@ export class Relay implements Shipper {
     } catch {
       void this.shipHere();
     }
+  }
+
+  /** Gives up on a thread that has not ended in time, nor done anything for as long. */
+  private watch(closing: Promise<unknown>): void {
+    let moves = -1;
+    let quietMs = 0;
+    const timer = setInterval(() => {
+      quietMs = this.ring.moves === moves ? quietMs + WATCH_MS : 0;
+      moves = this.ring.moves;
+      if (this.local || quietMs <= this.deadlineMs + STALL_MS) return;
+      this.lost.add('handOverStalled', tally(this.ring.unread));
+      this.abandon();
+      this.finish({ settled: false, stats: this.stats() });
+    }, WATCH_MS);
+    void closing.then(() => clearInterval(timer));
   }
 
   private hear(answer: Answer): void {
@@ -248,13 +271,27 @@ export class Relay implements Shipper {
       this.finish({ settled: true, stats: this.stats() });
       return;
     }
+    this.bury();
+    this.answerNo();
+    if (this.restarts++ < MAX_RESTARTS) this.start();
+    else void this.shipHere();
+  }
+
+  /** What a thread had in memory is lost with it. */
+  private bury(): void {
     const { queued, inFlight } = this.current;
     this.lost.add('threadDied', { records: queued.records + inFlight.records, bytes: queued.bytes + inFlight.bytes });
     this.past = merged(this.past, { ...this.current, queued: NOTHING, inFlight: NOTHING });
     this.current = noStats(this.current);
-    this.answerNo();
-    if (this.restarts++ < MAX_RESTARTS) this.start();
-    else void this.shipHere();
+  }
+
+  private abandon(): void {
+    this.port?.close();
+    this.port = undefined;
+    this.worker?.removeAllListeners('exit');
+    void this.worker?.terminate();
+    this.worker = undefined;
+    this.bury();
   }
 
   /** No thread can be had, as in some bundles: ship from here, with the same guarantees. */
@@ -268,7 +305,7 @@ export class Relay implements Shipper {
     this.reader = new RingReader(this.memory);
     // What was asked before anybody was there to answer.
     this.answerNo();
-    this.finish(await consume(this.reader, this.local));
+    this.finish(await consume(this.reader, this.local, { deadlineMs: this.deadlineMs }));
   }
 
   private finish(report: FlushReport): void {

@@ -87,6 +87,11 @@ export class RingWriter extends RingView {
     return true;
   }
 
+  /** How often the reader has moved on. */
+  get moves(): number {
+    return this.load(MOVES);
+  }
+
   /** Whether the reader was waited for in vain, and has not moved since. */
   get stalled(): boolean {
     return this.load(MOVES) === this.stalledAt;
@@ -107,6 +112,7 @@ export class RingWriter extends RingView {
   /** Says that nothing more will be written. */
   end(): void {
     Atomics.store(this.control, ENDED, 1);
+    Atomics.notify(this.control, ENDED);
     this.wake();
   }
 
@@ -213,6 +219,12 @@ export class RingReader extends RingView {
   /** Whether the writer has ended and everything was read. */
   get ended(): boolean {
     return this.load(ENDED) === 1 && this.load(WRITE) === this.position;
+  }
+
+  /** Resolves when nothing more will be written. */
+  async whenEnding(): Promise<void> {
+    const notified = Atomics.waitAsync(this.control, ENDED, 0);
+    if (notified.async) await notified.value;
   }
 
   /** Says that there is nothing left to do, to a writer that may block for it. */

@@ -12,7 +12,7 @@ import { RingReader } from './ring.js';
 /** How often the counts are told, while they change. */
 const STATS_MS = 500;
 
-async function run({ ring, options, port }: HandOverData): Promise<void> {
+async function run({ ring, options, port, deadlineMs }: HandOverData): Promise<void> {
   const plan = planStream(options);
   const shipping = pipeline(await loadTransport(plan.to), plan.pipeline);
   const reader = new RingReader(ring);
@@ -45,9 +45,10 @@ async function run({ ring, options, port }: HandOverData): Promise<void> {
   port.on('message', hear);
 
   // What was said before a line was written, as the names of its levels, is heard before the line is read.
-  const report = await consume(reader, shipping, () => {
+  const before = () => {
     for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) hear(next.message as Request);
-  });
+  };
+  const report = await consume(reader, shipping, { before, deadlineMs });
   clearInterval(timer);
   say({ type: 'closed', report });
   reader.done();
