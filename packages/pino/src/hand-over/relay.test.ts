@@ -110,3 +110,16 @@ it("closes within the deadline where `whenFull: 'block'` holds back and the dest
   expect(settled).toBe(false);
   expect(stats).toMatchObject({ accepted: { records: 4000 }, dropped: { records: 4000 } });
 });
+
+it('flushes what is still between the threads, and is not idle before', async () => {
+  await using server = await recordingServer();
+  const stream = spillway({ to: ['http', { url: server.url }], worker: true });
+  await stream.ready();
+  stream.write(line);
+  stream.flushSync();
+  expect(stream.idle).toBe(false);
+  const { settled, stats } = await stream.report(5000);
+  expect({ settled, acked: stats.acked.records }).toEqual({ settled: true, acked: 1 });
+  expect(stream.idle).toBe(true);
+  await stream.close();
+});

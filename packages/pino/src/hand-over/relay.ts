@@ -109,6 +109,7 @@ export class Relay implements Shipper {
 
   async flush({ timeoutMs }: { timeoutMs?: number } = {}): Promise<FlushReport> {
     if (this.closing) return this.closing;
+    this.readHere();
     if (this.local) return this.local.flush({ ...(timeoutMs !== undefined && { timeoutMs }) });
     const { writes } = this;
     const patienceMs = (timeoutMs ?? this.deadlineMs) + GRACE_MS;
@@ -150,7 +151,7 @@ export class Relay implements Shipper {
   }
 
   get idle(): boolean {
-    return this.local ? this.local.idle : this.writes === this.settledWrites;
+    return this.local ? this.local.idle && this.ring.pending === 0 : this.writes === this.settledWrites;
   }
 
   /** The counts as last told by the shipping thread, at most half a second old while records come in. */
