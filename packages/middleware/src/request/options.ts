@@ -58,7 +58,7 @@ export interface RecordKeys {
    */
   responseTime: string;
   /**
-   * Bytes of the response's body.
+   * Bytes of the response's body, where they are known.
    * @default 'bytes'
    */
   bytes: string;
