@@ -49,7 +49,16 @@ export class NestLogger implements LoggerService {
     if (more.length > 0) fields.args = more;
     if (isError(message)) this.logger[level]({ ...fields, err: message }, text ?? message.message);
     else if (typeof message === 'object' && message !== null)
-      this.logger[level]({ ...fields, ...message }, text as string);
+      this.logger[level]({ ...fields, ...readable(message) }, text as string);
     else this.logger[level](fields, text ?? String(message));
+  }
+}
+
+/** An object that can be copied: one that does not let itself be read goes on as it is, for the logger knows about such. */
+function readable(message: object): object {
+  try {
+    return { ...message };
+  } catch {
+    return { message };
   }
 }

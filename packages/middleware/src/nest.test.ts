@@ -178,6 +178,13 @@ describe('Nest', () => {
     nest.error('failed', new Error('x').stack, 'Ctx');
     nest.error(new TypeError('typed'), undefined, 'Ctx');
     nest.fatal('over');
+    const unreadable = Object.defineProperty({}, 'bad', {
+      enumerable: true,
+      get: () => {
+        throw new Error('x');
+      },
+    });
+    nest.log(unreadable, 'Ctx');
     expect(lines.all()).toMatchObject([
       { level: 30, msg: 'started', context: 'NestFactory' },
       { level: 40, a: 1, context: 'Ctx' },
@@ -186,6 +193,7 @@ describe('Nest', () => {
       { level: 50, msg: 'failed', context: 'Ctx', err: { message: 'failed' } },
       { level: 50, msg: 'typed', context: 'Ctx', err: { type: 'TypeError' } },
       { level: 60, msg: 'over' },
+      { level: 30, context: 'Ctx', message: expect.anything() },
     ]);
   });
 

@@ -143,6 +143,19 @@ describe('LogTape', () => {
     expect(() => logtapeSink({ dest: 1 } as object)).toThrow('did you mean `destination`?');
   });
 
+  it('survives properties that cannot be read', () => {
+    const lines = new Lines();
+    const record = { category: ['x'], level: 'info', message: ['m'], rawMessage: 'm', timestamp: 1 } as const;
+    const properties = {
+      get bad(): never {
+        throw new Error('x');
+      },
+      good: 1,
+    };
+    logtapeSink({ destination: lines })({ ...record, properties });
+    expect(lines.all()).toMatchObject([{ logger: 'x', bad: '[unreadable]', good: 1, msg: 'm' }]);
+  });
+
   it('knows the request that a line belongs to, and holds lines back with fingers crossed', async () => {
     const lines = new Lines();
     const destination = fingersCrossed(lines);

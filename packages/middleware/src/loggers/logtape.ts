@@ -26,9 +26,24 @@ export function logtapeSink(options: LineOptions = {}): (record: LogRecord) => v
     const msg = message
       .map((part, at) => (at % 2 === 0 ? String(part) : textOf(writer.redaction.value(part))))
       .join('');
-    const fields = { logger: category.join('.'), ...properties };
-    writer.write({ level: NUMBERS[level] ?? 30, time: timestamp, bindings, fields, msg });
+    // Beside the properties, not in a copy with them: some may not let themselves be read.
+    const name = names(properties, 'logger') ? '' : writer.fieldsJson({ logger: category.join('.') });
+    writer.write({
+      level: NUMBERS[level] ?? 30,
+      time: timestamp,
+      bindings: bindings + name,
+      fields: properties,
+      msg,
+    });
   };
+}
+
+function names(properties: object, key: string): boolean {
+  try {
+    return Object.hasOwn(properties, key);
+  } catch {
+    return false;
+  }
 }
 
 function textOf(safe: unknown): string {
