@@ -115,15 +115,15 @@ export class InProcessStream extends PipelineStream implements Departure {
 }
 
 /** A pipeline here, or one in another thread, whose options are checked here first, so that errors are thrown here. */
-function shipper({ to, pipeline: options, worker, blocks }: Plan, given: StreamOptions): Shipper {
+function shipper({ to, pipeline: options, worker, blocks, warns }: Plan, given: StreamOptions): Shipper {
   if (blocks && !worker) refuseBlock();
   const transport = resolveTransport(to);
   if (!worker) return pipeline(transport, options);
-  const { close, warnings } = settle(options, transport);
+  const { close } = settle(options, transport);
   try {
     const plain = structuredClone({ ...given, worker: false });
     const name = { transport: transport.name, destination: transport.destination };
-    return new Relay({ options: plain, name, deadlineMs: close.deadlineMs, blocks, warns: warnings === 'stderr' });
+    return new Relay({ options: plain, name, deadlineMs: close.deadlineMs, blocks, warns });
   } catch (error) {
     if ((error as Error).name !== 'DataCloneError') throw error;
     throw new SpillwayError(

@@ -1,19 +1,13 @@
 // Runs an application of `app.mjs` in a process of its own, against the built packages.
 
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 const file = fileURLToPath(new URL('app.mjs', import.meta.url));
 const DEADLINE_MS = 60_000;
-/** What makes a process the first of a namespace of process ids. */
+/** What makes a process the first of a namespace of process ids; wants the rights of root. */
 const FIRST = ['unshare', '--pid', '--fork', '--kill-child'] as const;
-
-/** Whether this machine lets us make such a namespace. */
-export function canBeFirst(): boolean {
-  const [command, ...args] = FIRST;
-  return spawnSync(command, [...args, 'true']).status === 0;
-}
 
 /** An application that runs. */
 export interface Application {
