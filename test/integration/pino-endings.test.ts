@@ -36,17 +36,6 @@ describe('the worker target delivers what was logged when the process', () => {
     expect(await arrived()).toMatchObject({ unique: 1000, duplicates: 0 });
   });
 
-  it.each([
-    ['closes on SIGTERM', { code: null, signal: 'SIGTERM' }],
-    ['has its own SIGTERM listener beside ours', { code: 7, signal: null }],
-  ])('%s', async (scenario, ending) => {
-    const app = launch(scenario, options());
-    expect(await app.told()).toBe('logged');
-    app.child.kill('SIGTERM');
-    expect(await app.ended).toMatchObject(ending);
-    expect(await arrived()).toMatchObject({ unique: 1000, duplicates: 0 });
-  });
-
   it('exits right after logging to a destination that fails at first', async () => {
     await target.mode({ kind: 'status', status: 503, requests: 2 });
     const { code } = await launch('exits right after logging', options()).ended;
@@ -107,21 +96,14 @@ describe('the in-process stream', () => {
     expect(code).toBe(0);
     expect(stderr).toContain('the process ended with 1000 records unsent');
   });
-
-  it.each([
-    ['in process, shutdown auto', { code: null, signal: 'SIGTERM' }],
-    ['in process, shutdown auto beside a listener of the application', { code: 7, signal: null }],
-  ])('%s', async (scenario, ending) => {
-    const app = launch(scenario, options());
-    expect(await app.told()).toBe('logged');
-    app.child.kill('SIGTERM');
-    expect(await app.ended).toMatchObject(ending);
-    expect(await arrived()).toMatchObject({ unique: 1000, duplicates: 0 });
-  });
 });
 
 describe('at SIGTERM', () => {
   it.each([
+    ['closes on SIGTERM', { code: null, signal: 'SIGTERM' }],
+    ['has its own SIGTERM listener beside ours', { code: 7, signal: null }],
+    ['in process, shutdown auto', { code: null, signal: 'SIGTERM' }],
+    ['in process, shutdown auto beside a listener of the application', { code: 7, signal: null }],
     ['in process, two streams with shutdown auto', { code: null, signal: 'SIGTERM', stderr: '' }],
     ['in process, a listener for once before shutdown auto', { code: 7, signal: null }],
   ])('%s', async (scenario, ending) => {

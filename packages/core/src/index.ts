@@ -81,4 +81,5 @@ export type {
   Transport,
   Verdict,
 } from './transport.js';
+export { abortable, withPatience } from './waiting.js';
 export { Warnings } from './warnings.js';

@@ -4,8 +4,7 @@
 // where other bytes come first, a line that was cut off is ended before them, and comes again as a whole.
 
 import { closeSync, constants, fstatSync, openSync, write } from 'node:fs';
-import { type Runtime, type Sender, sleep } from '@spillway/core';
-import { abortable } from './abortable.js';
+import { abortable, type Runtime, type Sender, sleep } from '@spillway/core';
 
 /** What became of a write. */
 export interface FdReply {

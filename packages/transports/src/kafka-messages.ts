@@ -4,6 +4,7 @@
 // Without keys a batch goes to one partition as a whole: one request, and order within it.
 
 import type { Batch } from '@spillway/core';
+import { fieldsOf } from './encode/fields.js';
 import { positiveMurmur2 } from './encode/murmur2.js';
 
 /** What messages look like. */
@@ -83,17 +84,8 @@ export function kafkaMessages(batch: Batch, form: KafkaForm): KafkaWire {
 }
 
 function keyOf(batch: Batch, i: number, field: string): Buffer | undefined {
-  const value = parsed(batch, i)[field];
+  const value = fieldsOf(batch, i)[field];
   if (value === undefined || value === null) return undefined;
   const key = Buffer.from(typeof value === 'object' ? JSON.stringify(value) : String(value));
   return key.subarray(0, maxKeyBytes);
-}
-
-/** A line that cannot be parsed has no fields: it is sent all the same. */
-function parsed(batch: Batch, i: number): Readonly<Record<string, unknown>> {
-  try {
-    return batch.fields(i) ?? {};
-  } catch {
-    return {};
-  }
 }

@@ -6,8 +6,7 @@
 
 import type { Socket } from 'node:net';
 import type { Producer, ProducerOptions } from '@platformatic/kafka';
-import { type Runtime, type Sender, SpillwayError, sleep, type TlsMaterial } from '@spillway/core';
-import { abortable } from './abortable.js';
+import { abortable, type Runtime, type Sender, SpillwayError, sleep, type TlsMaterial } from '@spillway/core';
 import { loadClient } from './client.js';
 import { kafkaFailure } from './kafka-failure.js';
 import type { KafkaMessage, KafkaWire } from './kafka-messages.js';

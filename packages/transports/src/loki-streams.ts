@@ -3,6 +3,7 @@
 // Lines are parsed only when labels or metadata come from their fields.
 
 import type { Batch } from '@spillway/core';
+import { fieldsOf } from './encode/fields.js';
 import { labelName } from './encode/labels.js';
 import { levelName } from './encode/severity.js';
 
@@ -52,7 +53,7 @@ export function streamsOf(batch: Batch, filing: LokiFiling): LokiStream[] {
 }
 
 function labelValues(batch: Batch, i: number, labelsFrom: readonly string[]): string[] {
-  const fields = labelsFrom.every((field) => field === 'level') ? {} : parsed(batch, i);
+  const fields = labelsFrom.every((field) => field === 'level') ? {} : fieldsOf(batch, i);
   return labelsFrom.map((field) => {
     const value = field === 'level' ? levelName(batch.levels[i]!) : textOf(fields[field]);
     return value?.slice(0, maxLabelLength).replaceAll('\0', '') ?? '';
@@ -75,7 +76,7 @@ export function liftedFields(
   { structuredMetadata, levelMetadata }: LokiFiling,
 ): [field: string, value: string][] {
   if (structuredMetadata.length === 0) return [];
-  const fields = parsed(batch, i);
+  const fields = fieldsOf(batch, i);
   const levelIsThere = levelMetadata && batch.levels[i] !== 0;
   return structuredMetadata.flatMap((field): [string, string][] => {
     // Of two values for a name Loki takes the last, and the number would hide the word.
@@ -88,16 +89,6 @@ export function liftedFields(
 /** Loki takes times from the epoch on; in whole milliseconds, as the fraction comes from `nanosecond`. */
 export function timeOf(batch: Batch, i: number): number {
   return Math.max(0, Math.floor(batch.times[i]!));
-}
-
-/** A line that cannot be parsed has no fields: it is sent all the same. */
-function parsed(batch: Batch, i: number): Record<string, unknown> {
-  try {
-    const fields: unknown = batch.fields(i);
-    return typeof fields === 'object' && fields !== null ? (fields as Record<string, unknown>) : {};
-  } catch {
-    return {};
-  }
 }
 
 function textOf(value: unknown): string | undefined {

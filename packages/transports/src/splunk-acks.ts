@@ -3,7 +3,7 @@
 // Invariants: one question at a time, about all numbers that wait; none is asked about after it was confirmed, as the
 // answer can be had once; whoever shares the load balancer's cookie reaches the same indexer.
 
-import { type HttpReply, type HttpWire, type Runtime, type Sender, sleep } from '@spillway/core';
+import { type HttpReply, type HttpWire, type Runtime, type Sender, sleep, withPatience } from '@spillway/core';
 import { ackIdOf } from './splunk-replies.js';
 
 /** How to ask. */
@@ -13,9 +13,6 @@ export interface AckSettings {
   readonly pollMs: number;
   readonly runtime: Runtime;
 }
-
-/** An answer takes no longer, ms: it is a look into memory. */
-const answerMs = 10_000;
 
 interface Waiting {
   resolve(): void;
@@ -88,27 +85,15 @@ export class AckSender implements Sender<HttpWire, HttpReply> {
     const ids = [...this.#waiting.keys()];
     const body = Buffer.from(JSON.stringify({ acks: ids }));
     const wire = { body, headers: { 'content-type': 'application/json' }, path: this.#settings.path };
-    const reply = await this.#answer(wire);
+    const { runtime } = this.#settings;
+    // A question that is never answered must not be the last one.
+    const reply = await withPatience(runtime, this.#closing.signal, (until) => this.#exchange(wire, until));
     if (reply.status === 400 || reply.status === 401 || reply.status === 403) {
       for (const { reject } of [...this.#waiting.values()]) reject(reply);
       return;
     }
     const { acks } = JSON.parse(reply.body.toString()) as { acks?: Record<string, unknown> };
     for (const id of ids) if (acks?.[String(id)] === true) this.#waiting.get(id)?.resolve();
-  }
-
-  /** A question that is never answered must not be the last one. */
-  async #answer(wire: HttpWire): Promise<HttpReply> {
-    const patience = new AbortController();
-    const giveUp = () => patience.abort();
-    const timer = this.#settings.runtime.after(answerMs, giveUp);
-    this.#closing.signal.addEventListener('abort', giveUp);
-    try {
-      return await this.#exchange(wire, patience.signal);
-    } finally {
-      timer.cancel();
-      this.#closing.signal.removeEventListener('abort', giveUp);
-    }
   }
 
   async #exchange(wire: HttpWire, signal: AbortSignal): Promise<HttpReply> {

@@ -4,6 +4,7 @@
 // Invariants: names are checked before they get here; values are escaped, of bounded length and free of control characters.
 
 import type { Batch } from '@spillway/core';
+import { fieldsOf } from './encode/fields.js';
 
 /** Parameters of one element. */
 interface DataElement {
@@ -81,12 +82,4 @@ function escaped(value: string): string {
   // A line break would end a message where those are lines.
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must not be there
   return value.replace(/[\u0000-\u001f\u007f]/g, ' ').replace(/["\\\]]/g, '\\$&');
-}
-
-function fieldsOf(batch: Batch, index: number): Readonly<Record<string, unknown>> {
-  try {
-    return batch.fields(index) ?? {};
-  } catch {
-    return {};
-  }
 }

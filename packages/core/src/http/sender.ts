@@ -5,6 +5,7 @@
 
 import type { Runtime } from '../runtime.js';
 import type { Sender } from '../transport.js';
+import { withPatience } from '../waiting.js';
 import { wireCompressor } from './compression.js';
 import { type Credentials, credentials } from './credentials.js';
 import type { HttpOptions } from './options.js';
@@ -29,8 +30,6 @@ export interface SenderSettings {
 
 /** Token endpoints and the like: a handful at most. */
 const maxOtherOrigins = 8;
-/** Longest wait for an answer of theirs, ms: attempts take longer, and credentials that still hold are to be used then. */
-const answerMs = 10_000;
 
 /** The sender of HTTP transports. */
 export class HttpSender implements Sender<HttpWire, HttpReply> {
@@ -116,6 +115,7 @@ export class HttpSender implements Sender<HttpWire, HttpReply> {
     const pool = this.#other(url);
     const { method = 'GET', headers = {}, body } = init;
     const request = { method, path: `${url.pathname}${url.search}`, headers, body };
+    // Credentials that still hold are to be used while the attempt has time left.
     return withPatience(this.#settings.runtime, signal, (until) => pool.request({ ...request, signal: until }));
   }
 
@@ -131,23 +131,6 @@ export class HttpSender implements Sender<HttpWire, HttpReply> {
       this.#others.set(origin, pool);
     }
     return pool;
-  }
-}
-
-/** Asks under a signal that is aborted like the one given, or when the patience is over. */
-async function withPatience<T>(runtime: Runtime, signal: AbortSignal, ask: (signal: AbortSignal) => Promise<T>) {
-  const patience = new AbortController();
-  const timer = runtime.after(answerMs, () => {
-    patience.abort(Object.assign(new Error('no answer'), { code: 'SPILLWAY_TIMEOUT' }));
-  });
-  const abort = () => patience.abort(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  if (signal.aborted) abort();
-  try {
-    return await ask(patience.signal);
-  } finally {
-    timer.cancel();
-    signal.removeEventListener('abort', abort);
   }
 }
 

@@ -7,10 +7,10 @@ import dgram from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { type Runtime, sleep } from '../runtime.js';
 import type { Sender } from '../transport.js';
+import { abortable } from '../waiting.js';
 import type { StreamAddress } from './address.js';
 import { coded } from './dial.js';
 import { QuietWatch } from './quiet-watch.js';
-import { abortable } from './wait.js';
 
 /** A batch as datagrams. */
 export interface DatagramWire {

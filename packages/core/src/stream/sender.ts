@@ -6,12 +6,12 @@
 import { type TlsMaterial, tlsLoader } from '../http/tls.js';
 import { type Runtime, sleep } from '../runtime.js';
 import type { Sender } from '../transport.js';
+import { abortable, turn } from '../waiting.js';
 import type { StreamAddress } from './address.js';
 import { StreamConnection } from './connection.js';
 import { coded, dial } from './dial.js';
 import type { StreamOptions } from './options.js';
 import type { StreamProtocol, StreamSession } from './types.js';
-import { abortable, turn } from './wait.js';
 
 /** What a sender needs to know. */
 export interface StreamSenderSettings<Wire, Reply> {
