@@ -24,6 +24,7 @@ export type {
 } from './http/types.js';
 export { LANES, type Lane } from './lane.js';
 export type { DropReason, Tally } from './ledger.js';
+export { lossLine } from './losses.js';
 export { parseOptions } from './options/parse.js';
 export { type PipelineInput, type PipelineSettings, pipelineOptions, settle } from './options/pipeline-options.js';
 export {

@@ -5,7 +5,7 @@
 // before the end.
 
 import type { Emitter } from './events.js';
-import type { DropReason, Ledger } from './ledger.js';
+import type { DropReason, Ledger, Loss } from './ledger.js';
 import type { Runtime } from './runtime.js';
 import type { Warnings } from './warnings.js';
 
@@ -67,12 +67,15 @@ export class Losses {
     if (!ledger.hasLosses) return undefined;
     this.reportedAt = runtime.monotonic();
     const time = runtime.now();
-    const lines = ledger.takeLosses().map(({ reason, records, bytes, fromMs, toMs }) => {
-      const spillway = { event: 'recordsDropped', reason, records, bytes, from: iso(fromMs), to: iso(toMs) };
-      return `${JSON.stringify({ level: 40, time, msg: `${records} records dropped: ${reason}`, spillway })}\n`;
-    });
+    const lines = ledger.takeLosses().map((loss) => lossLine(time, loss));
     return lines.join('');
   }
+}
+
+/** The record that tells a destination about its hole, as a line. */
+export function lossLine(time: number, { reason, records, bytes, fromMs, toMs }: Loss): string {
+  const spillway = { event: 'recordsDropped', reason, records, bytes, from: iso(fromMs), to: iso(toMs) };
+  return `${JSON.stringify({ level: 40, time, msg: `${records} records dropped: ${reason}`, spillway })}\n`;
 }
 
 function iso(ms: number): string {

@@ -2,7 +2,7 @@
 // In: how much, and why. Out: counts for the stats, a line on stderr now and then, and a line for the destination, so that whoever
 // reads there can see the hole: as the pipeline does with its own losses.
 
-import { type Stats, systemRuntime, type Tally, Warnings } from '@spillway/core';
+import { lossLine, type Stats, systemRuntime, type Tally, Warnings } from '@spillway/core';
 import { merged, noStats } from './relay-stats.js';
 
 /** Why something is lost: there was no room, its thread died, or it came too late. */
@@ -12,7 +12,7 @@ export type Loss = 'handOverStalled' | 'threadDied' | 'closed';
 export class Lost {
   private readonly tallies = new Map<Loss, Tally>();
   /** What the destination was not told yet. */
-  private readonly untold = new Map<Loss, Tally & { readonly from: number }>();
+  private readonly untold = new Map<Loss, Tally & { readonly fromMs: number }>();
   private readonly name: Pick<Stats, 'transport' | 'destination'>;
   private readonly warnings: Warnings;
   private records = 0;
@@ -25,7 +25,7 @@ export class Lost {
   add(reason: Loss, { records, bytes }: Tally): void {
     if (bytes === 0) return;
     const now = Date.now();
-    const before = this.untold.get(reason) ?? { records: 0, bytes: 0, from: now };
+    const before = this.untold.get(reason) ?? { records: 0, bytes: 0, fromMs: now };
     this.untold.set(reason, { ...before, records: before.records + records, bytes: before.bytes + bytes });
     const all = this.tallies.get(reason) ?? { records: 0, bytes: 0 };
     this.tallies.set(reason, { records: all.records + records, bytes: all.bytes + bytes });
@@ -48,12 +48,8 @@ export class Lost {
   /** Hands lines about what is lost to a writer that may refuse them; then they come again. */
   tell(write: (lines: string) => boolean): void {
     if (this.untold.size === 0) return;
-    const to = Date.now();
-    const lines = [...this.untold].map(([reason, { records, bytes, from }]) => {
-      const span = { from: new Date(from).toISOString(), to: new Date(to).toISOString() };
-      const spillway = { event: 'recordsDropped', reason, records, bytes, ...span };
-      return `${JSON.stringify({ level: 40, time: to, msg: `${records} records dropped: ${reason}`, spillway })}\n`;
-    });
+    const now = Date.now();
+    const lines = [...this.untold].map(([reason, lost]) => lossLine(now, { ...lost, reason, toMs: now }));
     if (write(lines.join(''))) this.untold.clear();
   }
 }
