@@ -27,6 +27,7 @@ export type { DropReason, Tally } from './ledger.js';
 export { lossLine } from './losses.js';
 export { parseOptions } from './options/parse.js';
 export { type PipelineInput, type PipelineSettings, pipelineOptions, settle } from './options/pipeline-options.js';
+export { routeMatchOptions } from './options/route-match.js';
 export {
   choice,
   custom,
@@ -50,9 +51,11 @@ export {
   text,
   url,
 } from './options/schema.js';
-export { gatherOptions } from './options/sources.js';
+export { gatherOptions, routesOf } from './options/sources.js';
+export { levelOfLabel } from './options/stages.js';
 export { type FlushReport, type Pipeline, pipeline } from './pipeline.js';
 export { plainReason } from './reason.js';
+export { MAX_ROUTES, type Route, type RouteMatch, Router, routerName } from './router.js';
 export { type Runtime, sleep, systemRuntime, type Timer } from './runtime.js';
 export { type SecretOptions, secretReader } from './secret.js';
 export type { DeadLetter, DeadLetterFile, DeadLetters, RetryReport } from './spool/dead-letters.js';
@@ -64,6 +67,7 @@ export { type SpoolOptions, spoolOptions } from './spool/options.js';
 export type { Receipt } from './spool/segment.js';
 export { createSpool, type LastBatch, Spool, type SpoolPorts, type SpoolStats } from './spool/spool.js';
 export { imbalance, type Stats } from './stats.js';
+export { noStats, sumOfStats } from './stats-sum.js';
 export { addressOf, type StreamAddress, type StreamSchemes, streamUrl } from './stream/address.js';
 export { type DatagramDefinition, datagramTransport } from './stream/datagram.js';
 export type { DatagramReply, DatagramWire } from './stream/datagram-sender.js';

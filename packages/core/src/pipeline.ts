@@ -163,6 +163,16 @@ export class Pipeline implements AsyncDisposable {
     await this.close();
   }
 
+  /** Most bytes of a line; a longer one is rejected. */
+  get maxRecordBytes(): number {
+    return intakeOptions(this.settings, this.transport).maxRecordBytes;
+  }
+
+  /** Counts a line as too long of which whoever read it for us has nothing but the size. */
+  oversize(bytes: number): void {
+    this.intake.oversize(bytes);
+  }
+
   /** Whether no record is in memory: all are acked, rejected, dropped or on disk. */
   get idle(): boolean {
     return this.memoryBytes() === 0;

@@ -46,6 +46,10 @@ export interface Stats {
   readonly breaker: BreakerState;
   /** The last thing that went wrong, in the destination's or the network's words, shortened. */
   readonly lastError?: string;
+  /** With routes: the stats of each pipeline, in the order of the routes; all else is their sum. */
+  readonly routes?: readonly Stats[];
+  /** With routes: records that none of them takes. They count as not accepted. */
+  readonly unrouted?: Tally;
 }
 
 /** The stages that have something to say. */

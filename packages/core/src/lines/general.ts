@@ -20,6 +20,8 @@ export interface LineKeys {
   readonly time: readonly string[];
   /** Labels beyond the standard ones, lower case, with their numeric levels. */
   readonly levels: Readonly<Record<string, number>>;
+  /** The key that says what kind of record it is, for those who ask. */
+  readonly kind?: string;
 }
 
 /** The keys that pino and the common loggers use. */
@@ -29,11 +31,12 @@ export const COMMON_KEYS: LineKeys = {
   levels: {},
 };
 
-/** Level and time as last read; `level` and `time` are 0 where the line has none. */
+/** Level, time and kind as last read; `level` and `time` are 0, `kind` is empty where the line has none. */
 export class GeneralReader {
   level = 0;
   time = 0;
   nanos = 0;
+  kind = '';
   private readonly keys: LineKeys;
   private bytes: Uint8Array = new Uint8Array(0);
   private end = 0;
@@ -45,6 +48,7 @@ export class GeneralReader {
   /** Whether the bytes [start, end) are one JSON object. */
   read(bytes: Uint8Array, start: number, end: number): boolean {
     this.level = this.time = this.nanos = 0;
+    this.kind = '';
     this.bytes = bytes;
     this.end = end;
     let at = this.space(start);
@@ -71,6 +75,9 @@ export class GeneralReader {
   private note(keyStart: number, keyEnd: number, start: number, end: number): void {
     const length = keyEnd - keyStart;
     if (length > 64) return;
+    const { kind } = this.keys;
+    // Of a name that comes twice the last one counts, as for whoever parses the line.
+    if (kind?.length === length && this.spells(kind, keyStart)) this.kind = this.textOf(start, end);
     if (this.level === 0 && this.named(this.keys.level, keyStart, length)) this.level = this.levelOf(start, end);
     else if (this.time === 0 && this.named(this.keys.time, keyStart, length)) this.readTime(start, end);
   }
@@ -101,6 +108,11 @@ export class GeneralReader {
     if (!instant) return;
     this.time = instant.ms;
     this.nanos = instant.nanos;
+  }
+
+  /** A short text as it stands in the line; empty for anything else. */
+  private textOf(start: number, end: number): string {
+    return this.bytes[start] === QUOTE && end - start <= 130 ? this.slice(start + 1, end - 1) : '';
   }
 
   private slice(start: number, end: number): string {

@@ -5,7 +5,7 @@
 
 import { readFileSync } from 'node:fs';
 import { SpillwayError } from '../errors.js';
-import { EnvironmentText } from './environment-text.js';
+import { EnvironmentText, structured } from './environment-text.js';
 
 /** Options as they come, not checked yet. */
 type Raw = Record<string, unknown>;
@@ -20,13 +20,31 @@ const PREFIX = 'SPILLWAY_';
  */
 export function gatherOptions(code: Raw, known: readonly string[], environment = process.env): Raw {
   const file = environment.SPILLWAY_CONFIG;
-  const base = file ? merged(code, readConfig(file)) : { ...code };
+  const base = file ? overlaid(code, readConfig(file)) : { ...code };
   return Object.entries(environment).reduce<Raw>((options, [name, value]) => {
     if (!name.startsWith(PREFIX) || value === undefined || value === '') return options;
     const path = name.slice(PREFIX.length).split('__').map(camelCase);
     if (!known.includes(path[0]!)) return options;
-    return path[0] === 'to' ? withDestination(options, path.slice(1), value) : merged(options, nested(path, value));
+    const over = path[0] === 'to' ? destinationOf(options, path.slice(1), value) : nested(path, value);
+    return overlaid(options, over);
   }, base);
+}
+
+/**
+ * The options of each route: its own, over those that are said for all of them. Undefined where there are no routes; what is
+ * no list of objects is left for the schema to refuse.
+ */
+export function routesOf({ routes, ...all }: Raw): unknown {
+  const given = structured(routes);
+  if (!Array.isArray(given)) return given;
+  return given.map((route: unknown) => (isObject(route) ? merged(all, route) : route));
+}
+
+/** One place for all records or several routes: who says the one takes back the other. */
+function overlaid(under: Raw, over: Raw): Raw {
+  const takenBack = 'routes' in over ? 'to' : 'to' in over ? 'routes' : '';
+  const { [takenBack]: _, ...kept } = under;
+  return merged(kept, over);
 }
 
 function readConfig(file: string): Raw {
@@ -54,10 +72,10 @@ function parsed(text: string): unknown {
 }
 
 /** `to` is a name and its options: a new name starts with no options, options alone change those that are there. */
-function withDestination(options: Raw, path: readonly string[], value: string): Raw {
+function destinationOf(options: Raw, path: readonly string[], value: string): Raw {
   const [name, own] = Array.isArray(options.to) ? (options.to as unknown[]) : [options.to, {}];
-  if (path.length === 0) return { ...options, to: [value, name === value ? own : {}] };
-  return { ...options, to: [name, merged(isObject(own) ? own : {}, nested(path, value))] };
+  if (path.length === 0) return { to: [value, name === value ? own : {}] };
+  return { to: [name, merged(isObject(own) ? own : {}, nested(path, value))] };
 }
 
 function nested(path: readonly string[], value: string): Raw {

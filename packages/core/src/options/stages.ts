@@ -6,6 +6,7 @@ import type { DispatcherOptions } from '../dispatcher.js';
 import type { IntakeOptions } from '../intake.js';
 import { journaledLanes, type Lane } from '../lane.js';
 import { COMMON_KEYS } from '../lines/general.js';
+import { STANDARD_LEVELS } from '../lines/time.js';
 import type { SpoolerOptions } from '../spooler.js';
 import type { AnyTransport } from '../transport.js';
 import type { PipelineSettings } from './pipeline-options.js';
@@ -65,6 +66,11 @@ export function dispatcherOptions(settings: PipelineSettings, transport: AnyTran
 /** Levels by their labels, in whatever case these are written. */
 export function lowerCased(levels: Readonly<Record<string, number>>): Record<string, number> {
   return Object.fromEntries(Object.entries(levels).map(([label, level]) => [label.toLowerCase(), level]));
+}
+
+/** The number of a level by its label, in whatever case; undefined where it is none of the application's own, nor a common one. */
+export function levelOfLabel(label: string, own: Readonly<Record<string, number>> = {}): number | undefined {
+  return new Map(Object.entries({ ...STANDARD_LEVELS, ...lowerCased(own) })).get(label.toLowerCase());
 }
 
 /** Destinations that take records of a stream only in order, or nearly so, get the oldest first, and one lane. */

@@ -1,6 +1,8 @@
-// Sums of stats, for a pipeline whose thread was replaced.
+// Sums of stats: of pipelines side by side, and of those that followed each other.
+// In: stats. Out: stats of the same shape. Invariant: what balances in each part balances in the sum.
 
-import type { Stats, Tally } from '@spillway/core';
+import type { Tally } from './ledger.js';
+import type { Stats } from './stats.js';
 
 const none: Tally = { records: 0, bytes: 0 };
 
@@ -27,7 +29,7 @@ export function noStats({ transport, destination }: Pick<Stats, 'transport' | 'd
 }
 
 /** Both together. What is a state and not a count is the later one's. */
-export function merged(earlier: Stats, later: Stats): Stats {
+export function sumOfStats(earlier: Stats, later: Stats): Stats {
   const tallies = ['accepted', 'acked', 'rejected', 'dropped', 'queued', 'inFlight', 'spooled', 'recovered'] as const;
   return {
     ...later,
@@ -42,6 +44,18 @@ export function merged(earlier: Stats, later: Stats): Stats {
       splits: earlier.sends.splits + later.sends.splits,
       wireBytes: earlier.sends.wireBytes + later.sends.wireBytes,
     },
+    ...ofRoutes(earlier, later),
+  };
+}
+
+/** What only the stats of a router have. */
+function ofRoutes(earlier: Stats, later: Stats): Pick<Stats, 'routes' | 'unrouted'> {
+  const routes = later.routes ?? earlier.routes;
+  if (routes === undefined) return {};
+  const before = later.routes === undefined ? undefined : earlier.routes;
+  return {
+    routes: routes.map((route, at) => (before?.[at] === undefined ? route : sumOfStats(before[at], route))),
+    unrouted: sum(earlier.unrouted ?? none, later.unrouted ?? none),
   };
 }
 
