@@ -4,7 +4,7 @@
 
 import { readFileSync } from 'node:fs';
 import { commands } from '@spillway/cli';
-import { describe, type OptionDoc, pipelineOptions } from '@spillway/core';
+import { describe, type OptionDoc, pipelineOptions, routeMatchOptions } from '@spillway/core';
 import { registry, type Traits } from '@spillway/transports';
 import { membersOf } from './interfaces.js';
 
@@ -22,6 +22,7 @@ function part(what: string, root: string): string {
   const [kind = '', argument = ''] = what.split(' ');
   if (kind === 'transports') return transportsTable();
   if (kind === 'pipeline') return optionsTable(describe(pipelineOptions));
+  if (kind === 'route') return optionsTable(describe(routeMatchOptions));
   if (kind === 'options') return optionsTable(entryOf(argument).options());
   if (kind === 'facts') return factsTable(entryOf(argument).traits);
   if (kind === 'interface') return interfaceTable(argument, root);

@@ -3,6 +3,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { imbalance } from '@spillway/core';
 import type { FlushReport, Stats } from '@spillway/pino';
 import { type RecordingServer, recordingServer } from '@spillway/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -72,6 +73,28 @@ describe('targets', () => {
   it('works as the last part of a pipeline', async () => {
     expect(await launch('in a pipeline of targets', http()).ended).toMatchObject({ code: 0, stderr: '' });
     expect(numbers('/logs')).toEqual(Array.from({ length: 1000 }, (_, i) => i));
+  });
+});
+
+describe('routes', () => {
+  const routes = () => [
+    { kind: 'audit', ...http('/audit') },
+    { level: 'error', continue: true, ...http('/errors') },
+    { level: 'info', ...http('/all') },
+  ];
+  const all = Array.from({ length: 1000 }, (_, i) => i);
+  const [audits, errors, details] = [0, 5, 7].map((rest) => all.filter((i) => i % 10 === rest));
+
+  it.each(['has routes', 'own thread, has routes', 'in process, has routes'])('%s', async (scenario) => {
+    const app = launch(scenario, { routes: routes() });
+    const [counts] = await app.told<[Stats]>();
+    expect(await app.ended).toMatchObject({ code: 0, stderr: '' });
+    expect(numbers('/audit')).toEqual(audits);
+    expect(numbers('/errors')).toEqual(errors);
+    expect(numbers('/all')).toEqual(all.filter((i) => ![0, 7].includes(i % 10)));
+    expect(counts).toMatchObject({ unrouted: { records: details!.length }, acked: { records: 1000 } });
+    expect(counts.routes?.map(({ acked }) => acked.records)).toEqual([100, 100, 800]);
+    expect(imbalance(counts)).toEqual({ records: 0, bytes: 0 });
   });
 });
 

@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { scriptedDestination } from '@spillway/testing';
@@ -126,4 +129,36 @@ it('names every wrong option at once', () => {
     Expected \`queue.maxBytes\` to be a number of bytes or a string such as '512kb' or '32mb', from '64kb' to '4gb', got '32 parsecs' (string)
     Unknown option \`batch.lingerMS\`: did you mean \`batch.lingerMs\`? Expected one of maxBytes, maxRecords, lingerMs]
   `);
+});
+
+it('gives each route a spool of its own, also in one directory, and takes up what each has left', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'spillway-routes-'));
+  const [audit, all] = [destination(), destination()];
+  const routes = (name: string) => [
+    { kind: 'audit', to: { ...audit.to, destination: `${name}-audit` } },
+    { to: { ...all.to, destination: `${name}-all` } },
+  ];
+  const open = () =>
+    spillway({
+      routes: routes('memory'),
+      spool: { directory, minFreeBytes: 0 },
+      close: { deadlineMs: 100 },
+      warnings: 'off',
+    });
+  for (const { behave } of [audit, all]) behave(() => ({ kind: 'reset' }));
+  const down = open();
+  const log = pino(down);
+  log.child({ kind: 'audit' }).info('who did what');
+  for (let i = 0; i < 10; i++) log.info({ i }, 'hello');
+  const { stats } = await down.close();
+  expect(stats.routes?.map(({ spooled }) => spooled.records)).toEqual([1, 10]);
+  expect(stats).toMatchObject({ spooled: { records: 11 }, dropped: { records: 0 } });
+
+  for (const { behave } of [audit, all]) behave(() => ({ kind: 'reply', verdict: { outcome: 'ack' } }));
+  await using up = open();
+  await expect.poll(() => up.stats().acked.records).toBe(11);
+  expect(audit.records().map(({ msg }) => msg)).toEqual(['who did what']);
+  expect(all.records().map(({ i }) => i)).toEqual(Array.from({ length: 10 }, (_, i) => i));
+  await up.close();
+  await rm(directory, { recursive: true });
 });

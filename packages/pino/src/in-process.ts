@@ -4,12 +4,13 @@
 // with `spool.durability: 'sync'` on the spot, so that it is on the disk when the log call returns.
 // Invariant: at most 64 KiB and one line wait here; everything else is in the pipeline's bounded queue.
 
-import { pipeline, SpillwayError, type Stats, settle } from '@spillway/core';
+import { SpillwayError, type Stats } from '@spillway/core';
 import { resolveTransport } from '@spillway/transports';
 import { type Departure, onDeparture, sayTooLate } from './departure.js';
 import { Relay } from './hand-over/relay.js';
 import { type Plan, planStream, refuseBlock, type StreamOptions } from './options.js';
 import { PipelineStream, type Shipper } from './pipeline-stream.js';
+import { outlineOf, shippingOf, transportsOf } from './shipping.js';
 import { closeOnSignal } from './signals.js';
 
 const HAND_OVER_CHARS = 65_536;
@@ -114,16 +115,16 @@ export class InProcessStream extends PipelineStream implements Departure {
   };
 }
 
-/** A pipeline here, or one in another thread, whose options are checked here first, so that errors are thrown here. */
-function shipper({ to, pipeline: options, worker, blocks, warns }: Plan, given: StreamOptions): Shipper {
+/** What ships here, or in another thread, whose options are checked here first, so that errors are thrown here. */
+function shipper(plan: Plan, given: StreamOptions): Shipper {
+  const { worker, blocks, warns } = plan;
   if (blocks && !worker) refuseBlock();
-  const transport = resolveTransport(to);
-  if (!worker) return pipeline(transport, options);
-  const { close } = settle(options, transport);
+  const transports = transportsOf(plan, resolveTransport);
+  if (!worker) return shippingOf(plan, transports);
+  const outline = outlineOf(plan, transports);
   try {
     const plain = structuredClone({ ...given, worker: false });
-    const name = { transport: transport.name, destination: transport.destination };
-    return new Relay({ options: plain, name, deadlineMs: close.deadlineMs, blocks, warns });
+    return new Relay({ options: plain, ...outline, blocks, warns });
   } catch (error) {
     if ((error as Error).name !== 'DataCloneError') throw error;
     throw new SpillwayError(

@@ -2,6 +2,13 @@
 
 export type { FlushReport, Stats } from '@spillway/core';
 export { type InProcessStream, spillway } from './in-process.js';
-export type { StreamOptions, TargetOptions } from './options.js';
+export type {
+  OneDestination,
+  RouteOptions,
+  Routes,
+  StreamOnlyOptions,
+  StreamOptions,
+  TargetOptions,
+} from './options.js';
 export { type Closable, closeOnSignal } from './signals.js';
 export { flush, stats, type WorkerTransport } from './worker-questions.js';

@@ -1,31 +1,64 @@
 // The options of both ways into Spillway, split into where to and how.
-// In: what the user wrote, in code, in a file, in the environment. Out: the destination and the pipeline's options, or
-// SPILLWAY_OPTIONS_INVALID that lists everything that is wrong at once. The transport checks its own part when it is made.
+// In: what the user wrote, in code, in a file, in the environment. Out: the destination and the pipeline's options, or those of each
+// route, or SPILLWAY_OPTIONS_INVALID that lists what is wrong. The transports check their own part when they are made.
 
 import {
   choice,
   custom,
   flag,
   gatherOptions,
+  levelOfLabel,
+  list,
+  MAX_ROUTES,
   object,
   type PipelineInput,
   parseOptions,
   pipelineOptions,
+  type RouteMatch,
   required,
+  routeMatchOptions,
+  routesOf,
   SpillwayError,
 } from '@spillway/core';
 import type { TransportTarget } from '@spillway/transports';
 
-/** Options of the worker target: plain data, because they cross into a thread. */
-export interface TargetOptions extends PipelineInput {
-  /** The name of a transport and its options, as in `['loki', { url: 'http://loki:3100' }]`. */
+/** Which records go where. A record goes to the first route that it matches. */
+export interface RouteOptions extends PipelineInput {
+  /** Takes records whose field `kind` has this value, as of `logger.child({ kind: 'audit' })`. Default: any. */
+  readonly kind?: string;
+  /** Takes records of this level and above; the label or the number of a level. Default: all. */
+  readonly level?: string | number;
+  /**
+   * Whether the records that it takes go on to the routes behind it as well.
+   * @default false
+   */
+  readonly continue?: boolean;
+  /** As {@link OneDestination.to}. */
   readonly to: TransportTarget;
 }
 
-/** Options of the in-process stream. */
-export interface StreamOptions extends PipelineInput {
+/** One place for all records. */
+export interface OneDestination {
   /** A transport such as `loki({ url })`, or its name and options as in `['loki', { url: 'http://loki:3100' }]`. */
   readonly to: TransportTarget;
+  readonly routes?: undefined;
+}
+
+/** Several places, each with a queue, a budget, a breaker and a spool of its own. */
+export interface Routes {
+  /**
+   * Up to 16 routes. What is said beside them, such as `batch` or `spool`, holds for each route that does not say otherwise.
+   * Records that match none go nowhere, and are counted as `unrouted`.
+   */
+  readonly routes: readonly RouteOptions[];
+  readonly to?: undefined;
+}
+
+/** Options of the worker target: plain data, because they cross into a thread. */
+export type TargetOptions = PipelineInput & (OneDestination | Routes);
+
+/** What only the in-process stream takes. */
+export interface StreamOnlyOptions {
   /**
    * What happens on SIGTERM and SIGINT. 'auto': if nobody else listens, deliver, then end by the same signal; if
    * somebody does, only start to deliver. 'manual': nothing, no listener is added.
@@ -40,70 +73,145 @@ export interface StreamOptions extends PipelineInput {
   readonly worker?: boolean;
 }
 
-const to = required(
-  custom<TransportTarget>({
-    doc: 'Where the records go: the name of a transport and its options.',
-    expected: "a transport's name and its options, as in ['loki', { url: 'http://loki:3100' }]",
-    check: (value) => (value as TransportTarget) ?? undefined,
-  }),
-);
+/** Options of the in-process stream. */
+export type StreamOptions = TargetOptions & StreamOnlyOptions;
+
+const to = custom<TransportTarget>({
+  doc: 'Where the records go: the name of a transport and its options.',
+  expected: "a transport's name and its options, as in ['loki', { url: 'http://loki:3100' }]",
+  check: (value) => (value as TransportTarget) ?? undefined,
+});
+const routes = custom<readonly unknown[]>({
+  doc: 'Which records go where.',
+  expected: `a list of 1 to ${MAX_ROUTES} routes`,
+  check: (value) =>
+    Array.isArray(value) && value.length > 0 && value.length <= MAX_ROUTES ? (value as unknown[]) : undefined,
+});
 const shutdown = choice(['auto', 'manual'], {
   default: 'manual',
   doc: "Whether SIGTERM and SIGINT deliver what is queued before the process ends. 'manual' adds no listener.",
 });
-
 const worker = flag({ default: false, doc: 'Ships from a thread of its own. Options have to be plain data then.' });
 
-const targetOptions = object({ to, ...pipelineOptions.fields }, { doc: 'Where to, and how.' });
-const streamOptions = object({ to, shutdown, worker, ...pipelineOptions.fields }, { doc: 'Where to, and how.' });
+const routeOptions = object(
+  { ...routeMatchOptions.fields, to: required(to), ...pipelineOptions.fields },
+  { doc: 'Which records go where, and how.' },
+);
+const routeList = list(routeOptions, { doc: 'Which records go where.' });
+
+const targetFields = { to, routes, ...pipelineOptions.fields };
+const streamFields = { ...targetFields, shutdown, worker };
 
 /** thread-stream gives a worker ten seconds to end; what is left then must still be counted and reported. */
 const MAX_WORKER_DEADLINE_MS = 9000;
 
-/** Where to and how, checked. */
-export interface Plan {
+/** Where some records go and how. */
+export interface RoutePlan {
   readonly to: TransportTarget;
   readonly pipeline: PipelineInput;
+  /** Undefined where there is but one place, for all records. */
+  readonly match?: RouteMatch;
+}
+
+/** Where to and how, checked. */
+export interface Plan {
+  readonly routes: readonly RoutePlan[];
+  /** Where the level is in a line. */
+  readonly keys: { readonly level?: readonly string[] | undefined; readonly levels?: Readonly<Record<string, number>> };
   readonly shutdown: 'auto' | 'manual';
   readonly worker: boolean;
   /** Whether lines may be gathered before they go to the pipeline, or must be on the disk when the log call returns. */
   readonly gathers: boolean;
-  /** Whether the writer is to wait when the queue is full. */
+  /** Whether the writer is to wait when a queue is full. */
   readonly blocks: boolean;
   /** Whether losses are said on stderr. */
   readonly warns: boolean;
 }
 
+type Raw = Record<string, unknown>;
 /** Reads the options of the worker target.
  * @throws SpillwayError `SPILLWAY_OPTIONS_INVALID`
  */
 export function planTarget(input: unknown): Plan {
   // Beside ours there is what pino and thread-stream add.
-  const { pinoWillSendConfig: _, $context: __, ...own } = (input ?? {}) as Record<string, unknown>;
-  const options = gatherOptions(own, Object.keys(targetOptions.fields));
-  const { close, queue, spool } = parseOptions(targetOptions, options);
-  if (queue.whenFull === 'block') refuseBlock();
-  if (spool?.durability === 'sync') refuseSync();
-  if (close.deadlineMs > MAX_WORKER_DEADLINE_MS) {
-    throw new SpillwayError(
-      'SPILLWAY_OPTIONS_INVALID',
-      `Expected \`close.deadlineMs\` to be at most ${MAX_WORKER_DEADLINE_MS} in a pino worker, ` +
-        `because pino waits 10 seconds for it, got ${close.deadlineMs} (number)`,
-    );
+  const { pinoWillSendConfig: _, $context: __, ...own } = (input ?? {}) as Raw;
+  const options = gatherOptions(own, Object.keys(targetFields));
+  const { keys } = checkedOptions(targetFields, options);
+  const { checked, ...plan } = planned(options, keys);
+  if (plan.blocks) refuseBlock();
+  if (!plan.gathers) refuseSync();
+  for (const { close } of checked) {
+    if (close.deadlineMs > MAX_WORKER_DEADLINE_MS) {
+      throw new SpillwayError(
+        'SPILLWAY_OPTIONS_INVALID',
+        `Expected \`close.deadlineMs\` to be at most ${MAX_WORKER_DEADLINE_MS} in a pino worker, ` +
+          `because pino waits 10 seconds for it, got ${close.deadlineMs} (number)`,
+      );
+    }
   }
-  return split(options);
+  return { ...plan, shutdown: 'manual', worker: false };
 }
 
 /** Reads the options of the in-process stream.
  * @throws SpillwayError `SPILLWAY_OPTIONS_INVALID`
  */
 export function planStream(input: StreamOptions): Plan {
-  const options = gatherOptions({ ...input }, Object.keys(streamOptions.fields));
-  const { shutdown, worker, queue, spool, warnings } = parseOptions(streamOptions, options);
-  const gathers = spool?.durability !== 'sync';
-  if (worker && !gathers) refuseSync();
-  const [blocks, warns] = [queue.whenFull === 'block', warnings === 'stderr'];
-  return { ...split(options), shutdown, worker, gathers, blocks, warns };
+  const gathered = gatherOptions({ ...input }, Object.keys(streamFields));
+  const { shutdown, worker, keys } = checkedOptions(streamFields, gathered);
+  const { shutdown: _, worker: __, ...options } = gathered;
+  const { checked: ___, ...plan } = planned(options, keys);
+  if (worker && !plan.gathers) refuseSync();
+  return { ...plan, shutdown, worker };
+}
+
+/** The options with all that is wrong at the first level: there is a destination, or there are routes. */
+function checkedOptions<Fields extends typeof targetFields>(fields: Fields, options: Raw) {
+  const { to: given, routes: several } = options;
+  if (given !== undefined && several !== undefined) {
+    throw new SpillwayError('SPILLWAY_OPTIONS_INVALID', 'Expected `to` or `routes`, got both');
+  }
+  return parseOptions(
+    object({ ...fields, ...(several === undefined && { to: required(to) }) } as Fields, { doc: 'Where to, and how.' }),
+    options,
+  );
+}
+
+/** What both ways have in common. */
+function planned(options: Raw, keys: Plan['keys']) {
+  const { routes, checked } = options.routes === undefined ? single(options) : several(options, keys);
+  return {
+    routes,
+    keys,
+    checked,
+    gathers: checked.every(({ spool }) => spool?.durability !== 'sync'),
+    blocks: checked.some(({ queue }) => queue.whenFull === 'block'),
+    warns: checked.some(({ warnings }) => warnings === 'stderr'),
+  };
+}
+
+function single({ to, ...pipeline }: Raw) {
+  const routes: readonly RoutePlan[] = [{ to: to as TransportTarget, pipeline }];
+  return { routes, checked: [parseOptions(pipelineOptions, pipeline)] };
+}
+
+function several(options: Raw, { levels }: Plan['keys']) {
+  const given = routesOf(options);
+  const checked = parseOptions(routeList, given, 'routes') ?? [];
+  const routes = checked.map(({ to, kind, level, continue: goesOn }, at): RoutePlan => {
+    const { to: _, kind: __, level: ___, continue: ____, ...pipeline } = (given as Raw[])[at]!;
+    return { to, pipeline, match: { kind, level: levelOf(level, levels, at), continue: goesOn } };
+  });
+  return { routes, checked };
+}
+
+function levelOf(level: string | number | undefined, own: Plan['keys']['levels'], at: number): number | undefined {
+  if (typeof level !== 'string') return level;
+  const number = levelOfLabel(level, own);
+  if (number !== undefined) return number;
+  throw new SpillwayError(
+    'SPILLWAY_OPTIONS_INVALID',
+    `Expected \`routes[${at}].level\` to be a level that is known, by itself or in \`keys.levels\`, got '${level.slice(0, 60)}' (string)`,
+  );
 }
 
 /** pino does not wait for a stream: it would collect the records in the application's memory, hundreds of megabytes,
@@ -125,10 +233,4 @@ function refuseSync(): never {
     "Expected `spool.durability` to be 'spill' | 'hybrid' | 'journal' in a worker, got 'sync' (string): a worker gets " +
       'a line after the log call has returned. With `pino(spillway({ … }))` it works',
   );
-}
-
-function split(all: Record<string, unknown>): Plan {
-  const { to, shutdown: _, worker: __, ...pipeline } = all;
-  const plain = { shutdown: 'manual', worker: false, gathers: true, blocks: false, warns: true } as const;
-  return { to: to as TransportTarget, ...plain, pipeline };
 }

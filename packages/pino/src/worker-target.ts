@@ -4,10 +4,11 @@
 // the application as an 'error' event of its transport.
 
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { pipeline, SpillwayError } from '@spillway/core';
+import { SpillwayError } from '@spillway/core';
 import { loadTransport } from './load-transport.js';
 import { planTarget, type TargetOptions } from './options.js';
 import { PipelineStream } from './pipeline-stream.js';
+import { loadedTransportsOf, shippingOf } from './shipping.js';
 import { answerQuestions } from './worker-questions.js';
 
 /** Longest that the start waits for pino's configuration. It was sent before the first line, so it is usually here. */
@@ -24,7 +25,7 @@ const CONFIG_WAIT_MS = 250;
 export default async function target(options: TargetOptions): Promise<PipelineStream> {
   try {
     const plan = planTarget(options);
-    const stream = new PipelineStream(pipeline(await loadTransport(plan.to), plan.pipeline));
+    const stream = new PipelineStream(shippingOf(plan, await loadedTransportsOf(plan, loadTransport)));
     if (parentPort) {
       answerQuestions(stream);
       await pinoConfigured(parentPort, stream);

@@ -16,6 +16,17 @@ function burst(log) {
   for (let i = 0; i < records; i++) log.info({ i }, 'a line of the burst');
 }
 
+/** Records of three kinds and two levels. */
+function mixture(log) {
+  const audit = log.child({ kind: 'audit' });
+  for (let i = 0; i < records; i++) {
+    if (i % 10 === 0) audit.info({ i }, 'who did what');
+    else if (i % 10 === 5) log.error({ i, kind: 'app' }, 'it failed');
+    else if (i % 10 === 7) log.debug({ i }, 'a detail');
+    else log.info({ i, order: { kind: 'audit' } }, 'a line of the mixture');
+  }
+}
+
 const ready = (transport) => new Promise((resolve) => transport.once('ready', resolve));
 const flushed = (log) => new Promise((resolve) => log.flush(resolve));
 /** Tells the test something, at once. */
@@ -113,6 +124,22 @@ const scenarios = {
   'does not listen for errors'() {
     burst(worker().log);
     stayAlive();
+  },
+  async 'has routes'() {
+    const { transport, log } = worker({ level: 'debug' });
+    mixture(log);
+    await flushed(log);
+    tell(await stats(transport));
+  },
+  async 'own thread, has routes'() {
+    const stream = spillway({ ...options, worker: true });
+    mixture(pino({ level: 'debug' }, stream));
+    tell([(await stream.close()).stats]);
+  },
+  async 'in process, has routes'() {
+    const stream = spillway(options);
+    mixture(pino({ level: 'debug' }, stream));
+    tell([(await stream.close()).stats]);
   },
   async 'two spillway targets and a file'() {
     const transport = pino.transport({

@@ -1,12 +1,13 @@
 // The reading side of the ring, in the shipping thread, or in the application's own where no thread could be had.
-// In: the ring. Out: the pipeline. Ends when the ring has ended and the pipeline has delivered, or its deadline is over.
+// In: the ring. Out: what ships. Ends when the ring has ended and all is delivered, or its deadline is over.
 
-import type { FlushReport, Pipeline } from '@spillway/core';
+import type { FlushReport } from '@spillway/core';
+import type { Shipping } from '../shipping.js';
 import type { RingReader } from './ring.js';
 
 /** Takes everything that is in the ring now. */
-export function takeAll(reader: RingReader, pipeline: Pipeline): void {
-  while (reader.read((bytes) => pipeline.write(bytes)));
+export function takeAll(reader: RingReader, shipping: Shipping): void {
+  while (reader.read((bytes) => shipping.write(bytes)));
 }
 
 /** What is left for the close when waiting for room has used up the deadline. */
@@ -20,17 +21,17 @@ export interface ConsumeOptions {
   readonly deadlineMs?: number;
 }
 
-/** Moves bytes from the ring to the pipeline until the end. */
+/** Moves bytes from the ring to what ships until the end. */
 export async function consume(
   reader: RingReader,
-  pipeline: Pipeline,
+  shipping: Shipping,
   { before, deadlineMs = Number.POSITIVE_INFINITY }: ConsumeOptions = {},
 ): Promise<FlushReport> {
   const patience = new Patience(reader, deadlineMs);
   for (;;) {
     let room = true;
     const take = (bytes: Buffer) => {
-      room = pipeline.write(bytes);
+      room = shipping.write(bytes);
     };
     const read = () => {
       before?.();
@@ -39,11 +40,11 @@ export async function consume(
     // Between pieces the event loop turns, so that what was sealed is sent. With `whenFull: 'block'` there may be no
     // room: then the ring fills too, and the log call waits.
     while (read())
-      await (room || patience.over ? new Promise((turned) => setImmediate(turned)) : patience.wait(pipeline));
+      await (room || patience.over ? new Promise((turned) => setImmediate(turned)) : patience.wait(shipping));
     if (reader.ended) break;
     await reader.sleep();
   }
-  const report = await pipeline.close(patience.over ? { deadlineMs: Math.min(LAST_MS, deadlineMs) } : {});
+  const report = await shipping.close(patience.over ? { deadlineMs: Math.min(LAST_MS, deadlineMs) } : {});
   patience.end();
   return report;
 }
@@ -67,10 +68,10 @@ class Patience {
     });
   }
 
-  wait(pipeline: Pipeline): Promise<void> {
+  wait(shipping: Shipping): Promise<void> {
     return new Promise((resolve) => {
       this.giveUp = resolve;
-      void pipeline.drained().then(resolve);
+      void shipping.drained().then(resolve);
     });
   }
 

@@ -2,8 +2,7 @@
 // In: how much, and why. Out: counts for the stats, a line on stderr now and then, and a line for the destination, so that whoever
 // reads there can see the hole: as the pipeline does with its own losses.
 
-import { lossLine, type Stats, systemRuntime, type Tally, Warnings } from '@spillway/core';
-import { merged, noStats } from './relay-stats.js';
+import { lossLine, noStats, type Stats, sumOfStats, systemRuntime, type Tally, Warnings } from '@spillway/core';
 
 /** Why something is lost: there was no room, its thread died, or it came too late. */
 export type Loss = 'handOverStalled' | 'threadDied' | 'closed';
@@ -40,7 +39,7 @@ export class Lost {
     for (const [reason, lost] of this.tallies) {
       // What a thread had in memory was accepted there, and is a loss in its counts.
       const accepted = reason === 'threadDied' ? {} : { accepted: lost };
-      sum = merged(sum, { ...noStats(sum), ...accepted, dropped: lost, droppedBy: { [reason]: lost } });
+      sum = sumOfStats(sum, { ...noStats(sum), ...accepted, dropped: lost, droppedBy: { [reason]: lost } });
     }
     return sum;
   }

@@ -5,14 +5,14 @@
 // death of the thread, which is replaced.
 
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
-import { type FlushReport, type Pipeline, pipeline, type Stats, type Tally } from '@spillway/core';
+import { type FlushReport, noStats, type Stats, sumOfStats, type Tally } from '@spillway/core';
 import { loadTransport } from '@spillway/transports';
 import { planStream, type StreamOptions } from '../options.js';
 import type { Shipper } from '../pipeline-stream.js';
+import { loadedTransportsOf, type Shipping, shippingOf } from '../shipping.js';
 import { consume, takeAll } from './consumer.js';
 import { Lost } from './lost.js';
 import type { Answer, Request } from './messages.js';
-import { merged, noStats } from './relay-stats.js';
 import { createRing, RingReader, RingWriter } from './ring.js';
 
 /** Memory between the threads: what is logged while the shipping thread is busy with something else. */
@@ -59,7 +59,7 @@ export class Relay implements Shipper {
   /** How many writes a flush that settled everything had seen. */
   private settledWrites = 0;
   /** What ships from this thread, where no other can be had. */
-  private local: Pipeline | undefined;
+  private local: Shipping | undefined;
   private reader: RingReader | undefined;
   private restarts = 0;
   private lastId = 0;
@@ -156,10 +156,10 @@ export class Relay implements Shipper {
 
   /** The counts as last told by the shipping thread, at most half a second old while records come in. */
   stats(): Stats {
-    const told = merged(this.past, this.local?.stats() ?? this.current);
+    const told = sumOfStats(this.past, this.local?.stats() ?? this.current);
     const { stranded } = this;
     const stats =
-      stranded.bytes === 0 ? told : merged(told, { ...noStats(told), accepted: stranded, queued: stranded });
+      stranded.bytes === 0 ? told : sumOfStats(told, { ...noStats(told), accepted: stranded, queued: stranded });
     return this.lost.in(stats);
   }
 
@@ -282,7 +282,7 @@ export class Relay implements Shipper {
   private bury(): void {
     const { queued, inFlight } = this.current;
     this.lost.add('threadDied', { records: queued.records + inFlight.records, bytes: queued.bytes + inFlight.bytes });
-    this.past = merged(this.past, { ...this.current, queued: NOTHING, inFlight: NOTHING });
+    this.past = sumOfStats(this.past, { ...this.current, queued: NOTHING, inFlight: NOTHING });
     this.current = noStats(this.current);
   }
 
@@ -301,7 +301,7 @@ export class Relay implements Shipper {
       code: 'SPILLWAY_NO_WORKER',
     });
     const plan = planStream(this.options);
-    this.local = pipeline(await loadTransport(plan.to), plan.pipeline);
+    this.local = shippingOf(plan, await loadedTransportsOf(plan, loadTransport));
     this.local.addLevels(this.levels);
     this.reader = new RingReader(this.memory);
     // What was asked before anybody was there to answer.

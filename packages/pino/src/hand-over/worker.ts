@@ -2,9 +2,10 @@
 // In: the ring and the options, as worker data. Out: deliveries; stats now and then, reports when asked.
 
 import { receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { type FlushReport, pipeline } from '@spillway/core';
+import type { FlushReport } from '@spillway/core';
 import { loadTransport } from '../load-transport.js';
 import { planStream } from '../options.js';
+import { loadedTransportsOf, shippingOf } from '../shipping.js';
 import { consume, takeAll } from './consumer.js';
 import type { Answer, HandOverData, Request } from './messages.js';
 import { RingReader } from './ring.js';
@@ -14,7 +15,7 @@ const STATS_MS = 500;
 
 async function run({ ring, options, port, deadlineMs }: HandOverData): Promise<void> {
   const plan = planStream(options);
-  const shipping = pipeline(await loadTransport(plan.to), plan.pipeline);
+  const shipping = shippingOf(plan, await loadedTransportsOf(plan, loadTransport));
   const reader = new RingReader(ring);
   const say = (answer: Answer) => port.postMessage(answer);
 
