@@ -27,7 +27,9 @@ export function destinationOf(run: Run): { to: readonly [string, Raw]; pipeline:
   const [configured, own] = Array.isArray(to) ? (to as unknown[]) : [to];
   const name = run.values.text('to') ?? configured;
   if (typeof name !== 'string') {
-    throw new UsageError('Say where to: --to <transport> with --set, or `to` in --config, or SPILLWAY_TO');
+    throw new UsageError(
+      'Say where to: --to <transport> with --set, or `to` in --config (with --route, where that has routes), or SPILLWAY_TO',
+    );
   }
   const options = name === configured ? { ...(own as Raw | undefined) } : {};
   for (const setting of run.values.all('set')) assign(options, setting);

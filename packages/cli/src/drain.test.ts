@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { batchOf } from '@spillway/testing';
@@ -190,4 +190,24 @@ it('draws on terminals only', async () => {
   expect(drawn.stderr).toContain('\r\u001b[2K');
   expect(drawn.stderr).toContain('0 of 30');
   expect((await spillway(args)).stderr).not.toContain('\u001b');
+});
+
+it('takes the options of the route that is named', async () => {
+  await left(3);
+  const config = `${ground.directory}.json`;
+  const spool = { directory: ground.directory };
+  const other = { kind: 'audit', to: ['http', { url: 'http://127.0.0.1:9/audit' }] };
+  writeFileSync(config, JSON.stringify({ spool, routes: [other, { level: 'info', to: ['http', { url }] }] }));
+  const unnamed = await spillway(['drain', '--config', config]);
+  expect(unnamed).toMatchObject({ code: 2 });
+  expect(unnamed.stderr).toContain('--route');
+  for (const wrong of ['0', '3']) {
+    const { code, stderr } = await spillway(['drain', '--config', config, '--route', wrong]);
+    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining('of which there are 2') });
+  }
+  expect(await spillway(['drain', '--config', config, '--route', '1'])).toMatchObject({ code: 1 });
+  expect(arrived).toEqual([]);
+  expect(await spillway(['drain', '--config', config, '--route', '2'])).toMatchObject({ code: 0 });
+  expect(sorted()).toEqual(numbers(30));
+  rmSync(config);
 });

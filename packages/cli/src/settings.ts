@@ -2,7 +2,7 @@
 // In: --config or SPILLWAY_CONFIG, SPILLWAY_* variables, then what the command line says. Out: the same plain data that
 // the application gets; checked where it is used.
 
-import { gatherOptions, parseOptions, pipelineOptions, spoolOptions } from '@spillway/core';
+import { gatherOptions, parseOptions, pipelineOptions, routesOf, spoolOptions } from '@spillway/core';
 import { type Keys, spoolKeys } from '@spillway/core/spool';
 import { Failure, type OptionSpec, type Run, UsageError } from './command.js';
 
@@ -11,6 +11,7 @@ type Raw = Record<string, unknown>;
 /** Options about where the application's own options are. */
 export const configOptions = {
   config: { value: '<file>', doc: "the application's options as JSON (default: SPILLWAY_CONFIG, then SPILLWAY_*)" },
+  route: { value: '<number>', doc: 'which of the routes in these options, counted from 1' },
 } as const satisfies Record<string, OptionSpec>;
 
 /** Options about keys. */
@@ -20,13 +21,28 @@ export const keyOptions = {
   'key-env': { value: '<name>', doc: 'environment variable with the key' },
 } as const satisfies Record<string, OptionSpec>;
 
-/** What the file and the environment say.
+/** What the file and the environment say: of one route, or else for all of them.
  * @throws SpillwayError `SPILLWAY_OPTIONS_INVALID`
+ * @throws UsageError
  */
 export function gather({ io, values }: Pick<Run, 'io' | 'values'>): Raw {
   const config = values.text('config');
   const environment = { ...io.env, ...(config !== undefined && { SPILLWAY_CONFIG: config }) };
-  return gatherOptions({}, ['to', ...Object.keys(pipelineOptions.fields)], environment);
+  const options = gatherOptions({}, ['to', 'routes', ...Object.keys(pipelineOptions.fields)], environment);
+  const number = values.whole('route');
+  const { routes: _, ...all } = options;
+  return number === undefined ? all : routeOf(options, number);
+}
+
+function routeOf(options: Raw, number: number): Raw {
+  const routes = routesOf(options);
+  const route: unknown = Array.isArray(routes) ? routes[number - 1] : undefined;
+  if (typeof route === 'object' && route !== null) {
+    const { kind: _, level: __, continue: ___, ...own } = route as Raw;
+    return own;
+  }
+  const count = Array.isArray(routes) ? routes.length : 0;
+  throw new UsageError(`--route takes one of the routes in the options, of which there are ${count}, got ${number}`);
 }
 
 /** The paths to work on: those that were given, else the spool directory of the options.
@@ -37,7 +53,8 @@ export function pathsOf(run: Run): readonly string[] {
   const { directory } = objectAt(gather(run), 'spool');
   if (directory === undefined) {
     throw new UsageError(
-      'Name a spool directory, or give --config with `spool.directory`, or SPILLWAY_SPOOL__DIRECTORY',
+      'Name a spool directory, or give --config with `spool.directory` (and --route, where it is a route that has it), ' +
+        'or SPILLWAY_SPOOL__DIRECTORY',
     );
   }
   return [parseOptions(spoolOptions.fields.directory, directory, 'spool.directory')];
