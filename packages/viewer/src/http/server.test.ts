@@ -22,6 +22,17 @@ test('the page and every other answer carry the headers that keep log content ha
   }
 });
 
+test.each(['/', '/app.js', '/api/stats', '/api/records', '/api/tail', '/ready', '/nowhere', '/ingest'])(
+  'HEAD %s ends, with the status and the type of GET and without a body',
+  async (path) => {
+    const { url } = await startViewer();
+    const { status, headers, text } = await call(url + path, { method: 'HEAD' });
+    expect(text).toBe('');
+    expect(headers['content-type']).toBeDefined();
+    expect(status).toBe({ '/nowhere': 404, '/ingest': 405 }[path] ?? 200);
+  },
+);
+
 test('every file that the page names is served, with its type, and none has inline code', async () => {
   const { url } = await startViewer();
   const html = (await call(`${url}/`)).text;

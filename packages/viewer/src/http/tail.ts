@@ -33,7 +33,7 @@ export class Tails {
     return this.#clients.size;
   }
 
-  /** `GET /api/tail`: answers with events until the client goes. @throws Refusal 400 or 503 */
+  /** `GET /api/tail`: answers with events until the client goes; `HEAD` with none. @throws Refusal 400 or 503 */
   open(request: IncomingMessage, response: ServerResponse, url: URL): void {
     const { filter, after } = tailParameters(url.searchParams);
     if (this.#clients.size >= limits.tailClients)
@@ -43,6 +43,10 @@ export class Tails {
     const resumed = Number(request.headers['last-event-id'] ?? Number.NaN);
     const position = Math.min(newestId, Number.isSafeInteger(resumed) && resumed >= 0 ? resumed : (after ?? newestId));
     response.setHeader('Content-Type', 'text/event-stream; charset=utf-8');
+    if (request.method === 'HEAD') {
+      response.end();
+      return;
+    }
     response.write(`retry: 2000\nevent: hello\ndata: {"newestId":${newestId}}\n\n`);
     const client = new Tail({ store: this.#store, response, filter, position });
     this.#clients.add(client);
