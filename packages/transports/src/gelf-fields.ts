@@ -1,11 +1,13 @@
 // The fields of a line as additional fields of a GELF message: `_name`, values that are text or numbers.
 // In: the bytes of one JSON object. Out: members, each with a comma before it, and where the message is.
 // Objects are taken apart, `err.stack` becomes `_err_stack`; lists are text; true and false are text, since Graylog drops
-// them; null is left out. Nothing is parsed but where things begin and end.
+// them; null is left out. Nothing is parsed but where things begin and end, and whether it is JSON at all: Graylog drops a
+// message that is not, without a word.
 
 import type { ByteWriter } from './encode/byte-writer.js';
 import { writeEscaped } from './encode/json.js';
-import { afterSpace, afterString, afterValue } from './encode/json-scan.js';
+import { afterSpace } from './encode/json-scan.js';
+import { afterJsonString, afterJsonValue } from './encode/json-strict.js';
 
 const quote = 0x22;
 const comma = 0x2c;
@@ -71,7 +73,8 @@ export class GelfFields {
     this.#end = to;
     this.#message = undefined;
     const first = afterSpace(source, from, to);
-    if (source[first] === open && this.#members(first + 1, 0, 0) >= 0) return true;
+    const after = source[first] === open ? this.#members(first + 1, 0, 0) : -1;
+    if (after >= 0 && afterSpace(source, after, to) === to) return true;
     this.#message = undefined;
     this.#writer.length = start;
     return false;
@@ -85,7 +88,7 @@ export class GelfFields {
     if (source[key] === close) return key + 1;
     for (;;) {
       if (source[key] !== quote) return -1;
-      const keyEnd = afterString(source, key, end);
+      const keyEnd = afterJsonString(source, key, end);
       if (keyEnd < 0) return -1;
       const mark = afterSpace(source, keyEnd, end);
       if (source[mark] !== colon) return -1;
@@ -104,7 +107,7 @@ export class GelfFields {
     const first = source[value];
     const length = this.#extend(path, key, keyEnd);
     if (first === open && length >= 0 && depth < maxDepth) return this.#members(value + 1, length, depth + 1);
-    const after = afterValue(source, value, this.#end);
+    const after = afterJsonValue(source, value, this.#end);
     if (after < 0) return -1;
     if (depth === 0) {
       if (this.#spells(key, keyEnd, timeName)) return after;

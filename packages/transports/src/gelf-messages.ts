@@ -6,7 +6,7 @@
 import type { Batch } from '@spillway/core';
 import { ByteWriter } from './encode/byte-writer.js';
 import { writeEscaped } from './encode/json.js';
-import { afterValue } from './encode/json-scan.js';
+import { afterJsonValue } from './encode/json-strict.js';
 import { memberValues } from './encode/members.js';
 import { syslogSeverity } from './encode/severity.js';
 import { writeSeconds } from './encode/time.js';
@@ -79,7 +79,7 @@ export function gelfEncoder(form: GelfForm, separator: number | undefined): (bat
       if (separator !== undefined) writer.byte(separator);
       ends[i] = writer.length;
     }
-    return { body: separator === 0 ? withoutZeros(bytes, ends) : writer.copy(), ends };
+    return { body: writer.copy(), ends };
   };
 }
 
@@ -95,7 +95,7 @@ function constants({ host, fields, idField }: GelfForm): [before: Buffer, after:
 
 function messageAt(bytes: Buffer, from: number, to: number): Span | undefined {
   if (from === 0) return undefined;
-  const after = afterValue(bytes, from, to);
+  const after = afterJsonValue(bytes, from, to);
   return after < 0 ? undefined : { from, to: after };
 }
 
@@ -129,16 +129,4 @@ function isBlank(bytes: Buffer, { from, to }: Span): boolean {
   // Rare. Characters that are written by their numbers count as blank, whatever they are.
   const written = bytes.toString('utf8', from + 1, to - 1);
   return written.replace(/\\(?:u.{4}|[bfnrt])/g, '').trim() === '';
-}
-
-/** Zeros part the messages, so that none may be within one. JSON has none; lines from elsewhere may. */
-function withoutZeros(source: Buffer, ends: Uint32Array): Buffer {
-  const body = writer.copy();
-  if (source.indexOf(0) < 0) return body;
-  let start = 0;
-  for (const end of ends) {
-    for (let at = body.indexOf(0, start); at >= 0 && at < end - 1; at = body.indexOf(0, at)) body[at] = space;
-    start = end;
-  }
-  return body;
 }

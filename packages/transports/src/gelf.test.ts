@@ -215,12 +215,19 @@ describe('a message', () => {
     expect(message).toMatchObject({ short_message: 'there', _msg: 'here' });
   });
 
-  it('survives what is not JSON, and zeros', () => {
-    expect(encode('{"a":1,"b"}').short_message).toBe('{"a":1,"b"}');
-    const batch = batchOf(['{"msg":"a\0b"}', '{"msg":"c"}']);
-    const messages = texts(gelf({ url: tcp, host }).encode(batch) as Wire, { url: tcp });
-    expect(messages).toHaveLength(2);
-    expect(messages[0]).toContain('"a b"');
+  it.each([
+    ...['{"a":1,"b"}', '{"a":1} {"b":2}', '{"a":1}}', '{"msg":"a\0b"}', '{"msg":"a\\x"}', '{"msg":"a","list":["\t"]}'],
+    ...['NaN', '-Infinity', '01', '+1', '.5', '1.', 'tru', 'undefined', '[01]'].map((x) => `{"msg":"m","x":${x}}`),
+  ])('is the line as text where that is not JSON, so that it is none that Graylog drops: %j', (line) => {
+    const message = encode(line);
+    expect(message).toEqual({ version: '1.1', host, timestamp: 1_700_000_000.123, level: 6, short_message: line });
+  });
+
+  it('has a text of its own only where that is JSON, in a line that is not', () => {
+    const line = '{"msg":"a\tb\0"}';
+    expect(encode(line, { body: 'line' }).short_message).toBe(line);
+    const batch = batchOf([line, '{"msg":"c"}']);
+    expect(texts(gelf({ url: tcp, host, body: 'line' }).encode(batch) as Wire, { url: tcp })).toHaveLength(2);
   });
 
   it('that no input would take makes a wire that is too large, whatever else is in it', () => {
