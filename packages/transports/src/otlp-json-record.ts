@@ -4,7 +4,8 @@
 // Invariant: a line that is no JSON object after all is told by `false`, and what was written for it is to be undone.
 
 import type { ByteWriter } from './encode/byte-writer.js';
-import { afterScalar, afterSpace, afterString, afterValue } from './encode/json-scan.js';
+import { afterSpace } from './encode/json-scan.js';
+import { afterJsonString, afterJsonValue } from './encode/json-strict.js';
 import { conventions, type FieldRoles, readFlags, readId, spells } from './otlp-fields.js';
 import { isStack } from './otlp-record.js';
 
@@ -85,7 +86,7 @@ export class JsonRecordWriter {
       if (this.#source[this.#at] === close) break;
       const key = this.#at;
       if (this.#source[key] !== quote) return false;
-      this.#at = afterString(this.#source, key, this.#end);
+      this.#at = afterJsonString(this.#source, key, this.#end);
       if (this.#at < 0) return false;
       const keyEnd = this.#at - 1;
       this.#space();
@@ -109,7 +110,7 @@ export class JsonRecordWriter {
   #field(key: number, keyEnd: number): boolean {
     const source = this.#source;
     const at = this.#at;
-    const to = afterValue(source, at, this.#end);
+    const to = afterJsonValue(source, at, this.#end);
     if (to < 0) return false;
     const role = this.#roles.of(source, key, keyEnd);
     if (role === 'error' && source[at] === open) return this.#error();
@@ -172,7 +173,7 @@ export class JsonRecordWriter {
   /** An AnyValue. */
   #value(depth: number): boolean {
     const first = this.#source[this.#at];
-    const to = afterValue(this.#source, this.#at, this.#end);
+    const to = afterJsonValue(this.#source, this.#at, this.#end);
     if (to < 0) return false;
     if (first === quote) return this.#plain('{"stringValue":', to, '}');
     if (first === open || first === openList) {
@@ -186,9 +187,7 @@ export class JsonRecordWriter {
   }
 
   #number(to: number): boolean {
-    const scalar = afterScalar(this.#source, this.#at, this.#end);
     const text = this.#source.toString('latin1', this.#at, to);
-    if (scalar !== to || !/^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/.test(text)) return false;
     const integer = /^-?\d{1,20}$/.test(text) ? BigInt(text) : undefined;
     if (integer !== undefined && integer >= minInt64 && integer <= maxInt64)
       return this.#plain('{"intValue":"', to, '"}');

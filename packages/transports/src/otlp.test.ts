@@ -453,14 +453,13 @@ describe.each(encodings)('otlp in %s', (encoding) => {
     '{"a":1-2}',
     '{"a":.5}',
     '{"a":"\\q"}',
+    '{"\\q":"a"}',
     '{"a":[1}',
     '{"a":{"b"}}',
     '{"a" 1}',
     '{"a":1}{',
     '{"err":{"a":}}',
   ])('sends what is no JSON object as text: %s', (line) => {
-    // JSON keeps text as it was written, and so cannot tell that an escape means nothing.
-    if (encoding === 'json' && line.includes('\\q')) return;
     const [record, next] = recordsOf(options, [line, '{"msg":"next"}']);
     expect(plainOf(record?.body)).toBe(line);
     expect(record?.attributes ?? []).toEqual([]);
