@@ -1,8 +1,12 @@
 // A batch as events for Logstash: lines for its `json_lines` codec, or one JSON array for its `json` codec.
 // In: a batch and what is added to the lines. Out: one buffer; the logger's own bytes, with `@timestamp` before them
 // where they have none, so that Logstash does not take the time of arrival.
+// Invariant: an array is valid JSON whatever the lines are, since of a body that it cannot parse Logstash makes one event
+// and answers that it took it. A line by itself is an event by itself over there, too.
 
 import type { Batch } from '@spillway/core';
+import { writeEscaped } from './encode/json.js';
+import { isJsonObject } from './encode/json-strict.js';
 import { LineWriter } from './encode/line-writer.js';
 import { recordsWith, writeMembers } from './encode/members.js';
 import { writeIso } from './encode/time.js';
@@ -20,9 +24,12 @@ const quote = 0x22;
 const comma = 0x2c;
 const newline = 0x0a;
 const open = 0x7b;
+const close = 0x7d;
 const openList = 0x5b;
 const closeList = 0x5d;
 const timestampHead = Buffer.from('"@timestamp":"');
+/** The field in which Logstash, too, puts a line that it cannot parse. */
+const messageHead = Buffer.from('"message":"');
 /** Bytes of `2023-11-14T22:13:20.123Z`. */
 const timeBytes = 24;
 /** A writer's id has 27 characters, a sequence number up to 16 digits. */
@@ -43,24 +50,43 @@ export function logstashLines(batch: Batch, form: LogstashForm): Buffer {
 
 /** The events of a batch, in an array. */
 export function logstashArray(batch: Batch, form: LogstashForm): Buffer {
-  writer.start(batch, logstashOverhead(form));
+  const texts = textsIn(batch);
+  writer.start(batch, logstashOverhead(form), texts.room);
   writer.byte(openList);
-  writeEvents(batch, form, comma);
+  writeEvents(batch, form, comma, texts.lines);
   // In the place of the last comma.
   writer.length--;
   writer.byte(closeList);
   return writer.finish();
 }
 
-function writeEvents(batch: Batch, { timestamp, idField }: LogstashForm, after: number): void {
+/** The lines that are no JSON objects, by their numbers, and what they may take more as the text of a field. */
+function textsIn({ bytes, offsets, count }: Batch): { lines: ReadonlySet<number>; room: number } {
+  const lines = new Set<number>();
+  let room = 0;
+  for (let i = 0; i < count; i++) {
+    const from = offsets[i]!;
+    const to = offsets[i + 1]! - 1;
+    if (isJsonObject(bytes, from, to)) continue;
+    lines.add(i);
+    // A byte that is written by its number has five more.
+    room += messageHead.length + 5 * (to - from);
+  }
+  return { lines, room };
+}
+
+const none: ReadonlySet<number> = new Set();
+
+function writeEvents(batch: Batch, { timestamp, idField }: LogstashForm, after: number, texts = none): void {
   const { bytes, offsets, times, count } = batch;
   const stamped = timestamp ? recordsWith(batch, '@timestamp') : undefined;
   const head = idHead(idField);
   for (let i = 0; i < count; i++) {
     const from = offsets[i]!;
     const to = offsets[i + 1]! - 1;
-    const stamp = timestamp && !stamped?.[i];
-    if (!stamp && idField === undefined) writer.lines(from, to);
+    const text = texts.has(i);
+    const stamp = timestamp && (text || !stamped?.[i]);
+    if (!stamp && idField === undefined && !text) writer.lines(from, to);
     else {
       writer.byte(open);
       if (stamp) {
@@ -74,10 +100,22 @@ function writeEvents(batch: Batch, { timestamp, idField }: LogstashForm, after: 
         writer.text(batch.recordId(i));
         writer.byte(quote);
       }
-      writeMembers(writer, bytes, from, to);
+      if (!text) writeMembers(writer, bytes, from, to);
+      else {
+        if (stamp || idField !== undefined) writer.byte(comma);
+        writeMessage(bytes, from, to);
+      }
     }
     writer.byte(after);
   }
+}
+
+/** Ends an object with a line as the text of a field. */
+function writeMessage(bytes: Buffer, from: number, to: number): void {
+  writer.bytes(messageHead);
+  writeEscaped(writer, bytes, from, to);
+  writer.byte(quote);
+  writer.byte(close);
 }
 
 function idHead(idField: string | undefined): Buffer {

@@ -92,6 +92,22 @@ describe('an event', () => {
   });
 
   it.each([
+    [{}, { '@timestamp': '2023-11-14T22:13:20.123Z' }],
+    [{ idField: 'uid' }, { '@timestamp': '2023-11-14T22:13:20.123Z', uid: 'w1-2' }],
+    [{ timestamp: false, idField: 'uid' }, { uid: 'w1-2' }],
+    [{ timestamp: false }, {}],
+  ])('over HTTP is the text of a line that is not JSON, and the others are as they would be: %j', (options, around) => {
+    const broken = ['{"n":NaN}', '{"@timestamp":1,"msg":"a', '{"a":1}]', '{"a":"\\x"}', `{"x":"${'\0'.repeat(5000)}"}`];
+    for (const line of broken) {
+      const batch = batchOf(['{"msg":"first"}', line, '{"msg":"last"}'], { times: Array(3).fill(1_700_000_000_123) });
+      const { body } = logstash({ url: http, ...options }).encode(batch) as { body: Buffer };
+      const events = JSON.parse(body.toString()) as unknown[];
+      expect(events).toMatchObject([{ msg: 'first' }, {}, { msg: 'last' }]);
+      expect(events[1]).toEqual({ ...around, message: line });
+    }
+  });
+
+  it.each([
     [{ url: 'udp://host:1' }, 'tcp://host:port or tls://host:port or http://host:port'],
     [{ url: 'tcp://host' }, 'tcp://host:port'],
     [{ url: tcp, bearerToken: 'x', tls: { ca: 'x' } }, 'no `logstash.bearerToken`, `logstash.tls` with tcp://'],
