@@ -8,7 +8,7 @@ export { classifyFailure } from './failure.js';
 export { classifyReply, replyReason, retry } from './http/classify.js';
 export { wireCompressor } from './http/compression.js';
 export { destinationOf, withDefaultPath } from './http/location.js';
-export { type HttpOptions, httpFields, tlsOptions } from './http/options.js';
+export { type HttpOptions, headerText, httpFields, isHeader, tlsOptions } from './http/options.js';
 export { retryAfterMs } from './http/retry-after.js';
 export { type TlsMaterial, tlsLoader } from './http/tls.js';
 export { type HttpDefinition, httpTransport } from './http/transport.js';

@@ -90,6 +90,14 @@ describe('http', () => {
     expect(transport.classify(httpReply(503), batch)).toMatchObject({ outcome: 'retry' });
   });
 
+  it.each([
+    [{ contentType: 'text/日志' }, 'Expected `http.contentType` to be a non-empty string without control characters'],
+    [{ idempotencyHeader: 'Content-Length' }, 'Expected `http.idempotencyHeader` to be the name of a header'],
+    [{ idempotencyHeader: 'a b' }, 'Expected `http.idempotencyHeader` to be the name of a header'],
+  ])('refuses headers that cannot be sent: %j', (options, text) => {
+    expect(() => http({ url, ...options })).toThrow(text);
+  });
+
   it('can leave the key out, or name it otherwise', () => {
     expect(http({ url, idempotencyHeader: false })).toMatchObject({ idempotency: 'none' });
     expect(http({ url, idempotencyHeader: 'X-Batch' }).encode(batch).headers).toMatchObject({ 'x-batch': batch.id });

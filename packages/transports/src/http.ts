@@ -9,10 +9,12 @@ import {
   flag,
   type HttpReply,
   type HttpWire,
+  headerText,
   httpFields,
   httpTransport,
   type Input,
   integer,
+  isHeader,
   list,
   object,
   parseOptions,
@@ -35,17 +37,15 @@ export const httpOptions = object(
       doc: 'ndjson: a line a record. array: `[…]`. wrapped: `{"logs":[…]}`.',
     }),
     wrapper: text({ default: 'logs', doc: 'Name of the array in format wrapped.' }),
-    contentType: text({ doc: 'Content type, if not the one of the format.' }),
+    contentType: headerText({ doc: 'Content type, if not the one of the format.' }),
     maxRequestBytes: size({ default: 1_048_576, min: 4096, doc: 'Largest request, before compression.' }),
     maxRecords: integer({ default: 10_000, min: 1, max: 1_000_000, doc: 'Most records in a request.' }),
     maxRecordBytes: size({ min: 1024, doc: 'Longest record. Default: what fits into a request.' }),
     idempotencyHeader: custom<string | false>({
       default: 'idempotency-key',
-      expected: 'a header name, or false for none',
+      expected: 'the name of a header that is not of the connection, or false for none',
       check: (value) =>
-        value === false || (typeof value === 'string' && /^[\w-]{1,64}$/.test(value))
-          ? (value as string | false)
-          : undefined,
+        value === false || (typeof value === 'string' && isHeader(value, '')) ? (value as string | false) : undefined,
       doc: "Header that carries the batch's id; false for none.",
     }),
     contentDigest: flag({

@@ -3,7 +3,7 @@
 
 import { SpillwayError } from '../errors.js';
 import { basic, basicFromUrl } from './location.js';
-import { type HttpOptions, isHeader } from './options.js';
+import { type HttpOptions, isHeader, isToken } from './options.js';
 import type { SecretHeader } from './types.js';
 import { WatchedFile } from './watched-file.js';
 
@@ -40,7 +40,7 @@ function secretHeader({ name, option, value, file, format = (text) => text }: Se
     const watched = new WatchedFile(file, `${option}File`);
     return async (refresh) => {
       const text = (await watched.read(refresh)).trim();
-      if (!/^[\x21-\x7e]+$/.test(text)) {
+      if (!isToken(text)) {
         throw new SpillwayError('SPILLWAY_CREDENTIALS', `The file of \`${option}File\` does not hold one secret`);
       }
       return { [name]: format(text) };
@@ -51,7 +51,7 @@ function secretHeader({ name, option, value, file, format = (text) => text }: Se
 }
 
 function bearer(token: string): Record<string, string> {
-  if (!/^[\x21-\x7e]+$/.test(token)) {
+  if (!isToken(token)) {
     throw new SpillwayError('SPILLWAY_CREDENTIALS', 'The file of `bearerTokenFile` does not hold one token');
   }
   return { authorization: `Bearer ${token}` };
@@ -59,8 +59,10 @@ function bearer(token: string): Record<string, string> {
 
 function parseHeaders(text: string): Record<string, string> {
   const headers: Record<string, string> = {};
-  for (const line of text.split('\n')) {
-    if (line.trim() === '' || line.startsWith('#')) continue;
+  for (const each of text.split('\n')) {
+    // Also of the mark that some editors put at the beginning of a file.
+    const line = each.trim();
+    if (line === '' || line.startsWith('#')) continue;
     const colon = line.indexOf(':');
     const name = line.slice(0, Math.max(colon, 0)).trim();
     const value = line.slice(colon + 1).trim();

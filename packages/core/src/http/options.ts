@@ -4,19 +4,34 @@
 
 import { custom, dictionary, milliseconds, object, optional, type Parsed, required, text } from '../options/schema.js';
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what a header must not hold
-const headerValue = /^[^\u0000-\u0008\u000a-\u001f\u007f]*$/;
+/** Characters go out as a byte each: what has none, from U+0100 on, cannot be sent. */
+const headerValue = /^[\t\x20-\x7e\x80-\xff]*$/;
 /** Headers that belong to the connection or are computed from the body. */
-const ours = ['content-length', 'content-encoding', 'transfer-encoding', 'connection', 'host', 'expect', 'upgrade'];
+const ours = [
+  ...['content-length', 'content-encoding', 'transfer-encoding', 'connection', 'keep-alive', 'host', 'expect'],
+  'upgrade',
+];
 const settableName = new RegExp(`^(?!(?:${ours.join('|')})$)[!#$%&'*+.^_\`|~0-9A-Za-z-]+$`, 'i');
+/** A secret that is sent as a word of a header. */
+const word = /^[\x21-\x7e]+$/;
 
 /** True for a pair that can be sent as a header, and that is the user's to set. */
 export function isHeader(name: string, value: string): boolean {
   return settableName.test(name) && headerValue.test(value);
 }
 
-const secretText = (doc: string) =>
-  text({ doc, secret: true, pattern: headerValue, expected: 'a non-empty string without control characters' });
+/** True for a token or a key as it can be sent in a header. */
+export function isToken(text: string): boolean {
+  return word.test(text);
+}
+
+/** Schema of an option that is sent as a header. */
+export const headerText = <const O extends { doc: string; secret?: boolean }>(options: O) =>
+  text({
+    ...options,
+    pattern: headerValue,
+    expected: 'a non-empty string without control characters and without characters beyond U+00FF',
+  });
 
 /** The `tls` option of everything that can speak it. */
 export const tlsOptions = object(
@@ -33,7 +48,12 @@ export const tlsOptions = object(
 const basicAuth = object(
   {
     username: required(text({ doc: 'User name.' })),
-    password: secretText('Password.'),
+    password: text({
+      doc: 'Password.',
+      secret: true,
+      pattern: /^\P{Cc}+$/u,
+      expected: 'a non-empty string without control characters',
+    }),
     passwordFile: text({ doc: 'File that holds the password; read again when it changes or after a 401.' }),
   },
   { doc: 'HTTP basic authentication.' },
@@ -42,7 +62,7 @@ const basicAuth = object(
 /** Schema fields of an HTTP transport, to spread into its own schema. */
 export function httpFields() {
   return {
-    headers: dictionary(secretText('One header.'), {
+    headers: dictionary(headerText({ doc: 'One header.', secret: true }), {
       default: {},
       secret: true,
       keys: text({
@@ -56,7 +76,12 @@ export function httpFields() {
       doc: 'File with further headers, one `Name: value` a line; read again when it changes or after a 401.',
     }),
     basicAuth: optional(basicAuth),
-    bearerToken: secretText('Token for `Authorization: Bearer`.'),
+    bearerToken: text({
+      doc: 'Token for `Authorization: Bearer`.',
+      secret: true,
+      pattern: word,
+      expected: 'a token: printable ASCII characters without spaces',
+    }),
     bearerTokenFile: text({ doc: 'File that holds the bearer token; read again when it changes or after a 401.' }),
     tls: optional(tlsOptions),
     proxy: custom<string | false>({

@@ -5,11 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import zlib from 'node:zlib';
 import { authority, batchOf, recordingServer, sendSettings } from '@spillway/testing';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SpillwayError } from '../errors.js';
 import { classifyFailure } from '../failure.js';
 import { parseOptions } from '../options/parse.js';
-import { type Input, object } from '../options/schema.js';
+import { type Input, object, type Problem } from '../options/schema.js';
 import { type Runtime, systemRuntime } from '../runtime.js';
 import type { SendSettings } from '../transport.js';
 import { httpFields } from './options.js';
@@ -124,6 +125,55 @@ describe('a request', () => {
       "to be 'auto' | 'none' | 'gzip'",
     );
   });
+});
+
+describe('a header of the user', () => {
+  it('can be sent where it is accepted, whatever its name and its value are', async () => {
+    await using server = await recordingServer();
+    const character = fc.integer({ min: 0, max: 0x120 }).map((code) => String.fromCharCode(code));
+    const value = fc.string({ unit: character, maxLength: 6 });
+    const known = [
+      'x-team',
+      'keep-alive',
+      'connection',
+      'host',
+      'te',
+      'trailer',
+      'expect',
+      'upgrade',
+      'cookie',
+      'date',
+    ];
+    const name = fc.oneof(fc.constantFrom(...known), fc.string({ minLength: 1, maxLength: 3 }));
+    await fc.assert(
+      fc.asyncProperty(name, value, async (header, content) => {
+        const options = { headers: { [header]: content } };
+        const problems: Problem[] = [];
+        schema.parse(options, '', problems);
+        if (problems.length === 0) expect(await connect(server.url, { options }).send()).toMatchObject({ status: 204 });
+      }),
+    );
+  });
+
+  it.each(['日志', 'a\nb', 'a\rb', 'a\0b', 'Ā', '\ufeffx'])(
+    'is refused at once where it cannot be sent: %j',
+    (value) => {
+      const text =
+        'to be a non-empty string without control characters and without characters beyond U+00FF, got a string';
+      expect(() => connect('http://h', { options: { headers: { 'x-team': value } } })).toThrow(
+        `Expected \`headers.x-team\` ${text}`,
+      );
+    },
+  );
+
+  it.each(['日志', 'a b', 'a\n', ' a', '\ufeffa'])(
+    'is refused as a token where that cannot be one: %j',
+    (bearerToken) => {
+      expect(() => connect('http://h', { options: { bearerToken } })).toThrow(
+        'Expected `bearerToken` to be a token: printable ASCII characters without spaces, got a string',
+      );
+    },
+  );
 });
 
 describe('a reply', () => {
@@ -302,6 +352,27 @@ describe('credentials', () => {
     ]);
     await rm(token);
     expect(await send()).toMatchObject({ status: 204 });
+  });
+
+  it('come from files that begin with a mark and end in a line, as some editors write them', async () => {
+    await using server = await recordingServer();
+    const file = async (name: string, text: string) => {
+      await writeFile(join(directory, name), text);
+      return join(directory, name);
+    };
+    const options = {
+      bearerTokenFile: await file('token', '\ufefftoken\r\n'),
+      headersFile: await file('headers', '\ufeff# rotated hourly\r\n X-Key: one\r\n\r\n'),
+    };
+    await connect(server.url, { options }).send();
+    expect(server.requests[0]?.headers).toMatchObject({ authorization: 'Bearer token', 'x-key': 'one' });
+    await file('headers', 'X-Key: 日志\n');
+    expect(await connect(server.url, { options }).failure()).toMatchObject({ outcome: 'hold' });
+    const basicAuth = { username: 'jo', passwordFile: await file('password', '\ufeff日志\r\n') };
+    for (const each of [basicAuth, { username: 'jo', password: '日志' }])
+      await connect(server.url, { options: { basicAuth: each } }).send();
+    const sent = `Basic ${Buffer.from('jo:日志').toString('base64')}`;
+    expect(server.requests.slice(1).map(({ headers }) => headers.authorization)).toEqual([sent, sent]);
   });
 
   it('come from a secret of the transport, given as it is or as a file', async () => {

@@ -32,13 +32,18 @@ describe('what is JSON', () => {
 
   it('is what JSON.parse takes, with any byte of a line changed, and cut anywhere', () => {
     fc.assert(
-      fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.nat(), fc.string({ maxLength: 2 }), (line, at, put) => {
-        const text = JSON.stringify(line);
-        const changed = `${text.slice(0, at % text.length)}${put}${text.slice((at % text.length) + 1)}`;
-        for (const each of [text, changed, text.slice(0, at % text.length), `${text}${text}`, ` ${text}\t`]) {
-          if (!each.includes('\n')) expect([each, accepts(each)]).toEqual([each, parses(each)]);
-        }
-      }),
+      fc.property(
+        fc.dictionary(fc.string(), fc.jsonValue()),
+        fc.nat(),
+        fc.string({ maxLength: 2 }),
+        (line, at, put) => {
+          const text = JSON.stringify(line);
+          const changed = `${text.slice(0, at % text.length)}${put}${text.slice((at % text.length) + 1)}`;
+          for (const each of [text, changed, text.slice(0, at % text.length), `${text}${text}`, ` ${text}\t`]) {
+            if (!each.includes('\n')) expect([each, accepts(each)]).toEqual([each, parses(each)]);
+          }
+        },
+      ),
     );
   });
 
