@@ -430,6 +430,7 @@ it.each([
   [{ url: 'http://host' }, 'tcp://host[:port, default 24224]'],
   [{ url, tag: 'a b' }, 'without spaces'],
   [{ url, tls: {} }, 'no `fluent.tls` with tcp://'],
+  [{ url, confirmMs: 5 }, 'no `fluent.confirmMs` with requireAck'],
   [{ url, username: 'joe' }, 'Expected `fluent.sharedKey`'],
 ])('refuses %j', (options, text) => {
   expect(() => fluent(options as FluentOptions)).toThrow(text);

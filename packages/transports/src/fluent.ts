@@ -24,7 +24,7 @@ import {
   type Verdict,
   wireCompressor,
 } from '@spillway/core';
-import { refuseIdle } from './applicable.js';
+import { refuseIdle, refuseWith } from './applicable.js';
 import { entriesEncoder, entryOverhead, type FluentWire } from './fluent-entries.js';
 import { type FluentReply, fluentProtocol } from './fluent-session.js';
 import type { Traits } from './traits.js';
@@ -100,6 +100,7 @@ export function fluent(options: FluentOptions): Transport<FluentWire, FluentRepl
   const { url, tag, requireAck, confirmMs } = parsed;
   const address = addressOf(url, schemes)!;
   if (address.kind !== 'tls') refuseIdle('fluent', options, address.kind, ['tls']);
+  if (requireAck) refuseWith('fluent', options, 'requireAck', ['confirmMs']);
   const identity = identityOf(parsed);
   return streamTransport({
     name: 'fluent',

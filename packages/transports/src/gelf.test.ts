@@ -248,6 +248,8 @@ describe('a message', () => {
     [{ url: tcp, idField: 'a b' }, '1 to 64 letters'],
     [{ url: tcp, bulk: true, compress: 'gzip' }, 'no `gelf.bulk`, `gelf.compress` with tcp://'],
     [{ url: udp, tls: { ca: 'x' } }, 'no `gelf.tls` with udp://'],
+    [{ url: http, tls: { ca: 'x' } }, 'no `gelf.tls` with http://'],
+    [{ url: tcp, confirm: 'read', confirmMs: 5 }, 'no `gelf.confirmMs` with confirm read'],
     [{ url: 'https://h', confirm: 'read', chunkBytes: 512 }, 'no `gelf.confirm`, `gelf.chunkBytes` with https://'],
   ])('is not sent with options that mean nothing: %j', (options, text) => {
     expect(() => gelf(options as GelfOptions)).toThrow(text);

@@ -24,7 +24,7 @@ import {
   text,
   withDefaultPath,
 } from '@spillway/core';
-import { refuseIdle } from './applicable.js';
+import { refuseIdle, refuseWith } from './applicable.js';
 import { chunkHeadBytes, datagramsOf, type GelfDatagrams, maxChunks } from './gelf-chunks.js';
 import { reservedNames } from './gelf-fields.js';
 import { type GelfMessages, gelfEncoder, gelfOverhead } from './gelf-messages.js';
@@ -123,6 +123,7 @@ export function gelf(options: GelfOptions): AnyTransport {
   const scheme = url.slice(0, url.indexOf(':')).toLowerCase();
   const idle = [...(way.over === 'http' ? [] : httpOnly), ...(scheme === 'udp' ? [] : udpOnly)];
   refuseIdle('gelf', options, scheme, [...(idleWith[scheme] ?? []), ...idle]);
+  if (parsed.confirm === 'read') refuseWith('gelf', options, 'confirm read', ['confirmMs']);
   const form = { ...parsed, host: parsed.host ?? (hostname() || 'localhost') };
   if (way.over === 'http') return overHttp(form);
   const { address } = way;

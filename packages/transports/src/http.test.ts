@@ -98,6 +98,10 @@ describe('http', () => {
     expect(() => http({ url, ...options })).toThrow(text);
   });
 
+  it('refuses a name for what has none', () => {
+    expect(() => http({ url, format: 'array', wrapper: 'logs' })).toThrow('no `http.wrapper` with format array');
+  });
+
   it('can leave the key out, or name it otherwise', () => {
     expect(http({ url, idempotencyHeader: false })).toMatchObject({ idempotency: 'none' });
     expect(http({ url, idempotencyHeader: 'X-Batch' }).encode(batch).headers).toMatchObject({ 'x-batch': batch.id });

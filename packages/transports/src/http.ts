@@ -25,6 +25,7 @@ import {
   text,
   url,
 } from '@spillway/core';
+import { refuseWith } from './applicable.js';
 import type { Traits } from './traits.js';
 
 /** Options of {@link http}. */
@@ -89,6 +90,7 @@ const contentTypes = {
 export function http(options: HttpTransportOptions): Transport<HttpWire, HttpReply> {
   const parsed = parseOptions(httpOptions, options, 'http');
   const { format, maxRequestBytes, idempotencyHeader, successStatus } = parsed;
+  if (format !== 'wrapped') refuseWith('http', options, `format ${format}`, ['wrapper']);
   const [before, after] = framing(format, parsed.wrapper);
   const envelope = Buffer.byteLength(before + after);
   return httpTransport({

@@ -113,6 +113,7 @@ describe('an event', () => {
     [{ url: tcp, bearerToken: 'x', tls: { ca: 'x' } }, 'no `logstash.bearerToken`, `logstash.tls` with tcp://'],
     [{ url: 'tls://host:5000', headers: {} }, 'no `logstash.headers` with tls://'],
     [{ url: http, confirm: 'read' }, 'no `logstash.confirm` with http://'],
+    [{ url: tcp, confirm: 'read', confirmMs: 5 }, 'no `logstash.confirmMs` with confirm read'],
   ])('is not sent with options that mean nothing: %j', (options, text) => {
     expect(() => logstash(options as LogstashOptions)).toThrow(text);
   });

@@ -15,7 +15,7 @@ import {
   streamTransport,
   text,
 } from '@spillway/core';
-import { refuseIdle } from './applicable.js';
+import { refuseIdle, refuseWith } from './applicable.js';
 import { reclaim } from './encode/byte-writer.js';
 import { logstashArray, logstashLines, logstashOverhead } from './logstash-events.js';
 import { anyFields, anyUrl, idleWith, keptMs, wayOf } from './stream-or-http.js';
@@ -76,6 +76,7 @@ export function logstash(options: LogstashOptions): AnyTransport {
   const way = wayOf(url, schemes)!;
   const scheme = url.slice(0, url.indexOf(':')).toLowerCase();
   refuseIdle('logstash', options, scheme, idleWith[scheme] ?? []);
+  if (parsed.confirm === 'read') refuseWith('logstash', options, 'confirm read', ['confirmMs']);
   const overheadBytes = logstashOverhead(parsed);
   const common = {
     name: 'logstash',

@@ -596,6 +596,12 @@ describe('the variables of OpenTelemetry', () => {
     expect(() => otlp({ encoding: 'json' })).toThrow('OTEL_EXPORTER_OTLP_ENDPOINT');
   });
 
+  it('may hold certificates for other signals, which plain HTTP has no use for', () => {
+    set({ EXPORTER_OTLP_CERTIFICATE: '/run/ca.pem' });
+    expect(otlp({ url: 'http://c:4318' }).destination).toBe('http://c:4318/v1/logs');
+    expect(() => otlp({ url: 'http://c:4318', tls: { ca: '/run/ca.pem' } })).toThrow('no `otlp.tls` with http://');
+  });
+
   it('describe the resource', () => {
     set({
       SERVICE_NAME: 'shop',

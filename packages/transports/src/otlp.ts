@@ -103,7 +103,10 @@ export function otlp(options: OtlpOptions = {}): Transport<HttpWire, HttpReply> 
     ? readEnvironment(process.env, given)
     : silent;
   const known = parseOptions(otlpOptions, variables, 'OTEL_EXPORTER_OTLP');
-  const merged = { ...given, tls: given.tls ?? known.tls, headers: { ...known.headers, ...given.headers } };
+  const target = withDefaultPath(given.url ?? known.url ?? 'http://localhost:4318', '/v1/logs');
+  // The variables may hold certificates for other signals.
+  const tls = given.tls ?? (target.protocol === 'https:' ? known.tls : undefined);
+  const merged = { ...given, tls, headers: { ...known.headers, ...given.headers } };
   const form = {
     body: given.body,
     resource: { ...unknownService, ...resource, ...given.resource },
@@ -115,7 +118,7 @@ export function otlp(options: OtlpOptions = {}): Transport<HttpWire, HttpReply> 
   const encoder = json ? new JsonEncoder(form) : new ProtobufEncoder(form);
   const transport = httpTransport({
     name: 'otlp',
-    url: withDefaultPath(given.url ?? known.url ?? 'http://localhost:4318', '/v1/logs'),
+    url: target,
     options: merged,
     encodings: ['gzip'],
     headers: { 'content-type': json ? 'application/json' : 'application/x-protobuf' },

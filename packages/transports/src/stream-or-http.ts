@@ -59,7 +59,7 @@ const confirming = ['confirm', 'confirmMs'];
 
 /** What means nothing with an address of each scheme. */
 export const idleWith: Readonly<Record<string, readonly string[]>> = {
-  http: [...confirming, 'tls'],
+  http: confirming,
   https: confirming,
   tcp: [...ofHttp, 'tls'],
   tls: ofHttp,

@@ -269,6 +269,7 @@ describe('a message', () => {
     [{ url, tls: { ca: 'x' } }, 'no `syslog.tls` with tcp://'],
     [{ url: 'udp://h', confirm: 'read', framing: 'newline' }, 'no `syslog.framing`, `syslog.confirm` with udp://'],
     [{ url: 'relp://h:2514', confirmMs: 5 }, 'no `syslog.confirmMs` with relp://'],
+    [{ url, confirm: 'read', confirmMs: 5 }, 'no `syslog.confirmMs` with confirm read'],
   ])('refuses %j', (options, text) => {
     expect(() => syslog(options as SyslogOptions)).toThrow(text);
   });
@@ -285,7 +286,8 @@ describe('over a stream', () => {
 
   it.each(['written', 'read'] as const)('TLS carries what TCP does (%s)', async (confirm) => {
     const peer = await listen({ tls: ours.issue() });
-    const send = open({ url: `tls://localhost:${peer.port}`, confirm, confirmMs: 50, tls: { ca: ours.cert } });
+    const waiting = confirm === 'written' ? { confirmMs: 50 } : {};
+    const send = open({ url: `tls://localhost:${peer.port}`, confirm, ...waiting, tls: { ca: ours.cert } });
     expect(await send(three)).toEqual({ outcome: 'ack' });
     await peer.until(() => unframe(peer.data).length === 3, 'the messages');
     expect(unframe(peer.data).map((m) => parseMessage(m).text)).toEqual(linesOf(three));

@@ -28,7 +28,7 @@ import {
   text,
   type Verdict,
 } from '@spillway/core';
-import { refuseIdle } from './applicable.js';
+import { refuseIdle, refuseWith } from './applicable.js';
 import { type DataElements, dataName } from './syslog-data.js';
 import {
   maxHeaderBytes,
@@ -145,6 +145,7 @@ export function syslog(options: SyslogOptions): AnyTransport {
   const scheme = new URL(url).protocol.slice(0, -1) as keyof typeof schemes;
   const address = addressOf(url, schemes)!;
   refuseIdle('syslog', options, scheme, idleOptions[scheme]);
+  if (parsed.confirm === 'read') refuseWith('syslog', options, 'confirm read', ['confirmMs']);
   const form = formOf(parsed);
   const limits = limitsOf(form, parsed.whenTooLong, address.kind === 'udp' ? maxDatagramBytes : maxBytes);
   const common = { name: 'syslog', url, address, options: parsed, limits, idempotency: 'none' } as const;

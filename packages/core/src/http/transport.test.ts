@@ -518,6 +518,14 @@ describe('TLS', () => {
     expect(await connect(server.url, { options: { tls: { ca: ours.cert } } }).send()).toMatchObject({ status: 204 });
   });
 
+  it('is refused where nothing speaks it, but not where the proxy does', () => {
+    const options = { tls: { ca: 'ca.pem' } };
+    expect(() => connect('http://h', { options })).toThrow(
+      'Expected no `test.tls` with http://, where it has no effect',
+    );
+    expect(() => connect('http://h', { options: { ...options, proxy: 'https://proxy:3128' } })).not.toThrow();
+  });
+
   it('refuses a certificate for another name', async () => {
     await using server = await recordingServer([], ours.issue('other.example'));
     expect(await connect(server.url, { options: { tls: { ca: ours.cert } } }).failure()).toMatchObject({

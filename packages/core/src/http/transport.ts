@@ -3,11 +3,13 @@
 // Invariants: names and destinations hold no credentials, not even those of the URL; nothing is opened before a send.
 
 import type { Batch } from '../batch.js';
+import { SpillwayError } from '../errors.js';
 import type { Idempotency, Limits, Recommended, Transport, Verdict } from '../transport.js';
 import { classifyReply } from './classify.js';
 import { chooseEncoding } from './compression.js';
 import { destinationOf } from './location.js';
 import type { HttpOptions } from './options.js';
+import { proxyFor } from './proxy.js';
 import { HttpSender } from './sender.js';
 import type { Authorize, ContentEncoding, HttpReply, HttpWire, SecretHeader } from './types.js';
 
@@ -44,10 +46,13 @@ export interface HttpDefinition {
   refuses?(reply: HttpReply): boolean;
 }
 
-/** Makes a transport of an HTTP destination. */
+/** Makes a transport of an HTTP destination.
+ * @throws SpillwayError `SPILLWAY_OPTIONS_INVALID` for `tls` where nothing on the way speaks it
+ */
 export function httpTransport(definition: HttpDefinition): Transport<HttpWire, HttpReply> {
   const { name, method = 'POST', options, limits, idempotency, recommended, encodings } = definition;
   const url = new URL(definition.url);
+  refuseIdleTls(name, url, options);
   const headers = definition.headers ?? {};
   return {
     name,
@@ -77,4 +82,11 @@ export function httpTransport(definition: HttpDefinition): Transport<HttpWire, H
       });
     },
   };
+}
+
+/** Behind an https:// proxy plain HTTP has its use for it. */
+function refuseIdleTls(name: string, url: URL, { tls, proxy }: HttpOptions): void {
+  if (!tls || url.protocol === 'https:' || proxyFor(url, proxy, process.env)?.protocol === 'https:') return;
+  const message = `Expected no \`${name}.tls\` with http://, where it has no effect`;
+  throw new SpillwayError('SPILLWAY_OPTIONS_INVALID', message);
 }
