@@ -51,7 +51,7 @@ export {
   text,
   url,
 } from './options/schema.js';
-export { gatherOptions, routesOf } from './options/sources.js';
+export { gatherOptions, layOver, routesOf } from './options/sources.js';
 export { levelOfLabel } from './options/stages.js';
 export { type FlushReport, type Pipeline, pipeline } from './pipeline.js';
 export { plainReason } from './reason.js';

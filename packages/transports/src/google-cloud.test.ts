@@ -276,7 +276,7 @@ describe('google-cloud', () => {
     [{ projectId: 'UPPER' }, 'the id of a project'],
     [{ resource: { type: 'a b' } }, 'the type of a monitored resource'],
     [{ credentials: 'not JSON' as never }, 'the contents of a credentials file'],
-    [{ credentials: { type: 'service_account' }, credentialsFile: '/x' }, 'got both'],
+    [{ credentials: { type: 'service_account' }, credentialsFile: '/x' }, 'credentials` to be left out'],
   ])('refuses %j', (options, expected) => {
     expect(() => googleCloud({ ...here, ...options })).toThrow(expected);
   });

@@ -103,9 +103,6 @@ const maxReplyBytes = 1_048_576;
 export function googleCloud(options: GoogleCloudOptions): Transport<HttpWire, HttpReply> {
   const parsed = parseOptions(googleCloudOptions, options, 'google-cloud');
   const { labels, messageField, credentials, credentialsFile } = parsed;
-  if (credentials && credentialsFile !== undefined) {
-    throw invalid('either `google-cloud.credentials` or `google-cloud.credentialsFile`, got both');
-  }
   const projectId = projectOf(parsed);
   const form = {
     logName: fullName(parsed.logName, projectId),

@@ -354,6 +354,19 @@ describe('credentials', () => {
     expect(await send()).toMatchObject({ status: 204 });
   });
 
+  it.each([
+    [{ bearerToken: 'hunter2', bearerTokenFile: '/run/token' }, 'bearerToken', 'bearerTokenFile'],
+    [
+      { basicAuth: { username: 'joe', password: 'hunter2', passwordFile: '/run/password' } },
+      'basicAuth.password',
+      'basicAuth.passwordFile',
+    ],
+  ])('are refused in two forms: %j', (options, one, other) => {
+    expect(() => connect('http://h', { options })).toThrow(
+      new RegExp(`^Expected \`${one}\` to be left out where \`${other}\` is given, got a string$`),
+    );
+  });
+
   it('come from files that begin with a mark and end in a line, as some editors write them', async () => {
     await using server = await recordingServer();
     const file = async (name: string, text: string) => {

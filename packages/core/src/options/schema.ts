@@ -3,6 +3,7 @@
 // Nothing is clamped or converted silently; what is accepted is what the description says.
 
 import { EnvironmentText, firstReading, structured } from './environment-text.js';
+import { otherForms } from './secret-forms.js';
 
 /** One thing that is wrong with the options. */
 export interface Problem {
@@ -336,9 +337,16 @@ export function object<F extends Record<string, Schema<unknown>>>(
           ...(near ? { hint: join(path, near) } : {}),
         });
       }
+      const names = Object.keys(fields).filter((key) => given[key] !== undefined);
+      for (const [i, key] of names.entries()) {
+        const other = names.slice(i + 1).find((later) => otherForms(key).includes(later));
+        if (other === undefined) continue;
+        const expected = `left out where \`${join(path, other)}\` is given`;
+        problems.push({ path: join(path, key), expected, got: show(given[key], true) });
+      }
       const entries = Object.entries(fields).map(([key, field]) => [
         key,
-        field.parse((given as Record<string, unknown>)[key], join(path, key), problems),
+        field.parse(given[key], join(path, key), problems),
       ]);
       return Object.fromEntries(entries) as Out;
     },

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { EnvironmentText } from './environment-text.js';
 import { parseOptions } from './parse.js';
 import { pipelineOptions } from './pipeline-options.js';
 import { dictionary, flag, integer, list, object, text } from './schema.js';
@@ -79,6 +80,55 @@ describe('options from elsewhere', () => {
     expect(gatherOptions(code, known, { SPILLWAY_TO: 'stdout' }).to).toEqual(['stdout', {}]);
     const [, own] = gatherOptions(code, known, { SPILLWAY_TO__TENANT_ID: 't' }).to as [string, Record<string, unknown>];
     expect(own).toMatchObject({ url: 'http://a', labels: { app: 'x' }, tenantId: { text: 't' } });
+  });
+
+  it('are the same in whatever order the variables come', () => {
+    const named = { SPILLWAY_TO: 'loki' };
+    const own = { SPILLWAY_TO__URL: 'http://a', SPILLWAY_TO__LABELS__APP: 'x' };
+    const to = ['loki', { url: { text: 'http://a' }, labels: { app: { text: 'x' } } }];
+    expect(gatherOptions({}, known, { ...own, ...named }).to).toMatchObject(to);
+    expect(gatherOptions({ to: 'stdout' }, known, { ...named, ...own }).to).toMatchObject(to);
+  });
+
+  it('give a secret in one form: the later place has the say, whichever form it takes', () => {
+    const key = 'ab'.repeat(32);
+    const login = { basicAuth: { username: 'joe', password: 'old' }, headers: { 'x-a': 'b' } };
+    const code = {
+      to: ['http', { ...login, bearerToken: 'old' }],
+      spool: { encryption: { key, previousKeys: [key] } },
+    };
+    const file = config('{"spool":{"encryption":{"keyFile":"/run/key"}}}');
+    const gathered = gatherOptions(code, known, {
+      SPILLWAY_CONFIG: file,
+      SPILLWAY_TO__BEARER_TOKEN_FILE: '/run/token',
+      SPILLWAY_TO__BASIC_AUTH__PASSWORD_FILE: '/run/password',
+      SPILLWAY_TO__HEADERS_FILE: '/run/headers',
+    });
+    expect(gathered).toEqual({
+      to: [
+        'http',
+        {
+          basicAuth: { username: 'joe', passwordFile: new EnvironmentText('/run/password') },
+          bearerTokenFile: new EnvironmentText('/run/token'),
+          headers: { 'x-a': 'b' },
+          headersFile: new EnvironmentText('/run/headers'),
+        },
+      ],
+      spool: { encryption: { keyFile: '/run/key', previousKeys: [key] } },
+    });
+    const again = gatherOptions(gathered, known, { SPILLWAY_SPOOL__ENCRYPTION__KEY_ENV: 'KEY' });
+    expect(again.spool).toEqual({ encryption: { keyEnv: new EnvironmentText('KEY'), previousKeys: [key] } });
+  });
+
+  it('are refused where one place gives a secret in two forms', () => {
+    const gathered = gatherOptions({}, known, {
+      SPILLWAY_SPOOL__DIRECTORY: '/x',
+      SPILLWAY_SPOOL__ENCRYPTION__KEY: 'ab'.repeat(32),
+      SPILLWAY_SPOOL__ENCRYPTION__KEY_FILE: '/run/key',
+    });
+    expect(() => read(gathered)).toThrow(
+      /^Expected `spool.encryption.key` to be left out where `spool.encryption.keyFile` is given, got a string from the environment$/,
+    );
   });
 
   it.each([

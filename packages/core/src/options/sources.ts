@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { SpillwayError } from '../errors.js';
 import { EnvironmentText, structured } from './environment-text.js';
+import { otherForms } from './secret-forms.js';
 
 /** Options as they come, not checked yet. */
 type Raw = Record<string, unknown>;
@@ -20,14 +21,20 @@ const PREFIX = 'SPILLWAY_';
  */
 export function gatherOptions(code: Raw, known: readonly string[], environment = process.env): Raw {
   const file = environment.SPILLWAY_CONFIG;
-  const base = file ? overlaid(code, readConfig(file)) : { ...code };
-  return Object.entries(environment).reduce<Raw>((options, [name, value]) => {
-    if (!name.startsWith(PREFIX) || value === undefined || value === '') return options;
+  const base = file ? overlaid(code, readConfig(file)) : code;
+  const { to: own, ...rest } = fromEnvironment(environment, known);
+  const name = environment.SPILLWAY_TO || undefined;
+  const to = name === undefined && own === undefined ? {} : { to: destination(base.to, name, own) };
+  return overlaid(base, { ...rest, ...to });
+}
+
+/** What the variables say, in whatever order they come; of `to` only the transport's own options. */
+function fromEnvironment(environment: NodeJS.ProcessEnv, known: readonly string[]): Raw {
+  return Object.entries(environment).reduce<Raw>((layer, [name, value]) => {
+    if (!name.startsWith(PREFIX) || name === 'SPILLWAY_TO' || value === undefined || value === '') return layer;
     const path = name.slice(PREFIX.length).split('__').map(camelCase);
-    if (!known.includes(path[0]!)) return options;
-    const over = path[0] === 'to' ? destinationOf(options, path.slice(1), value) : nested(path, value);
-    return overlaid(options, over);
-  }, base);
+    return known.includes(path[0]!) ? withValue(layer, path, value) : layer;
+  }, {});
 }
 
 /**
@@ -37,14 +44,14 @@ export function gatherOptions(code: Raw, known: readonly string[], environment =
 export function routesOf({ routes, ...all }: Raw): unknown {
   const given = structured(routes);
   if (!Array.isArray(given)) return given;
-  return given.map((route: unknown) => (isObject(route) ? merged(all, route) : route));
+  return given.map((route: unknown) => (isObject(route) ? layOver(all, route) : route));
 }
 
 /** One place for all records or several routes: who says the one takes back the other. */
 function overlaid(under: Raw, over: Raw): Raw {
   const takenBack = 'routes' in over ? 'to' : 'to' in over ? 'routes' : '';
   const { [takenBack]: _, ...kept } = under;
-  return merged(kept, over);
+  return layOver(kept, over);
 }
 
 function readConfig(file: string): Raw {
@@ -72,22 +79,25 @@ function parsed(text: string): unknown {
 }
 
 /** `to` is a name and its options: a new name starts with no options, options alone change those that are there. */
-function destinationOf(options: Raw, path: readonly string[], value: string): Raw {
-  const [name, own] = Array.isArray(options.to) ? (options.to as unknown[]) : [options.to, {}];
-  if (path.length === 0) return { to: [value, name === value ? own : {}] };
-  return { to: [name, merged(isObject(own) ? own : {}, nested(path, value))] };
+function destination(to: unknown, name: string | undefined, over: unknown): [unknown, Raw] {
+  const [given, own] = Array.isArray(to) ? (to as unknown[]) : [to];
+  const kept = isObject(own) && (name === undefined || name === given) ? own : {};
+  return [name ?? given, isObject(over) ? layOver(kept, over) : kept];
 }
 
-function nested(path: readonly string[], value: string): Raw {
-  return path.reduceRight<unknown>((inner, key) => ({ [key]: inner }), new EnvironmentText(value)) as Raw;
+function withValue(layer: Raw, [key, ...path]: readonly string[], value: string): Raw {
+  const below = layer[key!];
+  const inner = path.length > 0 ? withValue(isObject(below) ? below : {}, path, value) : new EnvironmentText(value);
+  return { ...layer, [key!]: inner };
 }
 
-/** Objects are merged key by key; everything else is replaced. */
-function merged(under: Raw, over: Raw): Raw {
-  const result = { ...under };
+/** Lays options over others: objects key by key; all else is replaced, and so is a secret by another form of it. */
+export function layOver(under: Raw, over: Raw): Raw {
+  const replaced = new Set(Object.keys(over).flatMap(otherForms));
+  const result = Object.fromEntries(Object.entries(under).filter(([key]) => !replaced.has(key)));
   for (const [key, value] of Object.entries(over)) {
-    const below = result[key];
-    result[key] = isObject(below) && isObject(value) ? merged(below, value) : value;
+    const below = structured(result[key]);
+    result[key] = isObject(below) && isObject(value) ? layOver(below, value) : value;
   }
   return result;
 }
