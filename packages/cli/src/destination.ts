@@ -1,6 +1,6 @@
 // Where to send: a transport by its name, with options from the command line, a file and the environment.
 
-import type { AnyTransport } from '@spillway/core';
+import { type AnyTransport, layOver } from '@spillway/core';
 import { loadTransport } from '@spillway/transports';
 import { type OptionSpec, type Run, UsageError } from './command.js';
 import { gather, keyOptions } from './settings.js';
@@ -31,8 +31,9 @@ export function destinationOf(run: Run): { to: readonly [string, Raw]; pipeline:
       'Say where to: --to <transport> with --set, or `to` in --config (with --route, where that has routes), or SPILLWAY_TO',
     );
   }
-  const options = name === configured ? { ...(own as Raw | undefined) } : {};
-  for (const setting of run.values.all('set')) assign(options, setting);
+  const set: Raw = {};
+  for (const setting of run.values.all('set')) assign(set, setting);
+  const options = name === configured ? layOver((own ?? {}) as Raw, set) : set;
   return { to: [name, options], pipeline };
 }
 

@@ -184,10 +184,23 @@ describe('cat', () => {
     expect(await printed('--key-file', file)).toHaveLength(12);
     const fromEnv = await spillway(['cat', '--key-env', 'KEY', ground.directory], { env: { KEY: key } });
     expect(fromEnv.stdout.split('\n')).toHaveLength(13);
+    const both = await spillway(['cat', '--key-file', file, '--key-env', 'KEY', ground.directory]);
+    expect(both).toMatchObject({ code: 2, stdout: '' });
+    expect(both.stderr).toContain('--key-file or --key-env, not both');
     writeFileSync(file, 'short');
     const wrong = await spillway(['cat', '--key-file', file, ground.directory]);
     expect(wrong.code).toBe(3);
     expect(wrong.stderr).toContain('no key of 32 bytes');
+  });
+
+  it('reads with the older keys of the options too, whatever names the key', async () => {
+    const [older, newer] = ['cd'.repeat(32), 'ef'.repeat(32)];
+    await filled({ encryption: { key: older } });
+    const options = { spool: { directory: ground.directory, encryption: { key: older, previousKeys: [older] } } };
+    const config = `${ground.directory}/options.json`;
+    writeFileSync(config, JSON.stringify(options));
+    const said = await spillway(['cat', '--config', config, '--key-env', 'KEY'], { env: { KEY: newer } });
+    expect(said.stdout.split('\n')).toHaveLength(13);
   });
 
   it('lets nothing in a record act on a terminal', async () => {

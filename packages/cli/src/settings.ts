@@ -2,7 +2,7 @@
 // In: --config or SPILLWAY_CONFIG, SPILLWAY_* variables, then what the command line says. Out: the same plain data that
 // the application gets; checked where it is used.
 
-import { gatherOptions, parseOptions, pipelineOptions, routesOf, spoolOptions } from '@spillway/core';
+import { gatherOptions, layOver, parseOptions, pipelineOptions, routesOf, spoolOptions } from '@spillway/core';
 import { type Keys, spoolKeys } from '@spillway/core/spool';
 import { Failure, type OptionSpec, type Run, UsageError } from './command.js';
 
@@ -66,9 +66,9 @@ export function pathsOf(run: Run): readonly string[] {
 export function encryptionOf(run: Pick<Run, 'io' | 'values'>): object {
   const keyFile = run.values.text('key-file');
   const keyEnv = run.values.text('key-env');
-  if (keyFile !== undefined) return { keyFile };
-  if (keyEnv !== undefined) return { keyEnv };
-  const given = objectAt(objectAt(gather(run), 'spool'), 'encryption');
+  if (keyFile !== undefined && keyEnv !== undefined) throw new UsageError('Give --key-file or --key-env, not both');
+  const said = { ...(keyFile !== undefined && { keyFile }), ...(keyEnv !== undefined && { keyEnv }) };
+  const given = layOver(objectAt(objectAt(gather(run), 'spool'), 'encryption'), said);
   const checked = parseOptions(spoolOptions.fields.encryption, given, 'spool.encryption');
   return Object.fromEntries(Object.entries(checked).filter(([, value]) => value !== undefined));
 }
