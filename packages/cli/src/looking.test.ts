@@ -33,6 +33,13 @@ async function filled(options: object = {}): Promise<void> {
 }
 
 describe('usage', () => {
+  it('takes options from variables that hold them as JSON, as an application does', async () => {
+    const env = { SPILLWAY_SPOOL: JSON.stringify({ directory: ground.directory, maxBytes: '2mb' }) };
+    expect(await spillway(['ls', '--json'], { env })).toMatchObject({ code: 0 });
+    const { findings } = (await spillway(['doctor', '--json', '--no-write'], { env })).json();
+    expect(findings).toContainEqual(expect.objectContaining({ check: 'directory', path: ground.directory }));
+  });
+
   it('explains itself', async () => {
     const help = await spillway(['--help']);
     expect(help).toMatchObject({ code: 0, stderr: '' });

@@ -2,7 +2,15 @@
 // In: --config or SPILLWAY_CONFIG, SPILLWAY_* variables, then what the command line says. Out: the same plain data that
 // the application gets; checked where it is used.
 
-import { gatherOptions, layOver, parseOptions, pipelineOptions, routesOf, spoolOptions } from '@spillway/core';
+import {
+  gatherOptions,
+  layOver,
+  parseOptions,
+  pipelineOptions,
+  routesOf,
+  spoolOptions,
+  structured,
+} from '@spillway/core';
 import { type Keys, spoolKeys } from '@spillway/core/spool';
 import { Failure, type OptionSpec, type Run, UsageError } from './command.js';
 
@@ -85,7 +93,8 @@ export async function keysOf(run: Pick<Run, 'io' | 'values'>): Promise<Keys> {
   }
 }
 
-function objectAt(from: Raw, key: string): Raw {
-  const value = from[key];
+/** The options under a name; none where there are none. */
+export function objectAt(from: Raw, key: string): Raw {
+  const value = structured(from[key]);
   return typeof value === 'object' && value !== null ? (value as Raw) : {};
 }

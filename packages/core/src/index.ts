@@ -25,6 +25,7 @@ export type {
 export { LANES, type Lane } from './lane.js';
 export type { DropReason, Tally } from './ledger.js';
 export { lossLine } from './losses.js';
+export { structured } from './options/environment-text.js';
 export { parseOptions } from './options/parse.js';
 export { type PipelineInput, type PipelineSettings, pipelineOptions, settle } from './options/pipeline-options.js';
 export { routeMatchOptions } from './options/route-match.js';

@@ -10,7 +10,7 @@ import { checkHost } from '../doctor/host.js';
 import { tryDirectory } from '../doctor/trial.js';
 import { exitCodes } from '../io.js';
 import { Output } from '../output.js';
-import { configOptions, gather, pathsOf } from '../settings.js';
+import { configOptions, gather, objectAt, pathsOf } from '../settings.js';
 import { plain } from '../text/plain.js';
 
 export const doctor: Command = {
@@ -54,10 +54,9 @@ async function checkPath(run: Run, path: string, wanted: Wanted): Promise<Findin
 
 /** What the application wants of this host. */
 function wantedBy(run: Run): Wanted {
-  const { spool, close } = gather(run);
-  const fields = (spool ?? {}) as Record<string, unknown>;
-  const own = parseOptions(spoolOptions, { directory: '.', ...fields }, 'spool');
-  const { deadlineMs } = parseOptions(pipelineOptions.fields.close, close, 'close');
+  const options = gather(run);
+  const own = parseOptions(spoolOptions, { directory: '.', ...objectAt(options, 'spool') }, 'spool');
+  const { deadlineMs } = parseOptions(pipelineOptions.fields.close, options.close, 'close');
   const { keyFile } = own.encryption;
   return {
     maxBytes: own.maxBytes,
