@@ -432,6 +432,9 @@ it.each([
   [{ url, tls: {} }, 'no `fluent.tls` with tcp://'],
   [{ url, confirmMs: 5 }, 'no `fluent.confirmMs` with requireAck'],
   [{ url, username: 'joe' }, 'Expected `fluent.sharedKey`'],
+  [{ url, password: 'hunter2' }, 'Expected no `fluent.password` with no username'],
+  [{ url, sharedKey: 'k', passwordFile: '/x' }, 'Expected no `fluent.passwordFile` with no username'],
+  [{ url, sharedKey: 'k', sharedKeyFile: '/x' }, 'Expected `fluent.sharedKey` to be left out'],
 ])('refuses %j', (options, text) => {
   expect(() => fluent(options as FluentOptions)).toThrow(text);
 });

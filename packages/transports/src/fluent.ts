@@ -122,6 +122,7 @@ export function fluent(options: FluentOptions): Transport<FluentWire, FluentRepl
 
 function identityOf(options: Parsed<typeof fluentOptions>) {
   const { sharedKey, sharedKeyFile, username, password, passwordFile } = options;
+  if (username === undefined) refuseWith('fluent', options, 'no username', ['password', 'passwordFile']);
   if (sharedKey === undefined && sharedKeyFile === undefined) {
     if (username === undefined) return undefined;
     throw new SpillwayError(

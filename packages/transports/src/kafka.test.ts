@@ -184,6 +184,14 @@ describe('kafka', () => {
     [{ brokers, sasl: { mechanism: 'plain', username: 'joe' } }, 'a password with plain'],
     [{ brokers, sasl: { mechanism: 'oauthbearer' } }, 'token'],
     [{ brokers, sasl: {} }, 'sasl.mechanism'],
+    [
+      { brokers, sasl: { mechanism: 'plain', username: 'joe', passwordFile: '/x', tokenFile: '/x' } },
+      'no `kafka.sasl.tokenFile` with plain',
+    ],
+    [
+      { brokers, sasl: { mechanism: 'oauthbearer', token: 'x', username: 'joe' } },
+      'no `kafka.sasl.username` with oauthbearer',
+    ],
   ])('refuses %j', (options, message) => {
     expect(() => kafka(options as KafkaOptions)).toThrow(message);
   });

@@ -24,6 +24,7 @@ import {
   tlsLoader,
   tlsOptions,
 } from '@spillway/core';
+import { refuseWith } from './applicable.js';
 import { requireClient } from './client.js';
 import { type KafkaForm, type KafkaWire, kafkaMessages, kafkaOverhead } from './kafka-messages.js';
 import { classifyKafka, type KafkaReply } from './kafka-replies.js';
@@ -224,6 +225,8 @@ function checkOptions({ brokers, key, keyFrom, sasl: login }: Parsed<typeof kafk
   if (key !== undefined && keyFrom !== undefined) throw invalid('either `kafka.key` or `kafka.keyFrom`');
   if (!login) return;
   const { mechanism, username, password, passwordFile, token, tokenFile } = login;
+  const idle = mechanism === 'oauthbearer' ? ['username', 'password', 'passwordFile'] : ['token', 'tokenFile'];
+  refuseWith('kafka.sasl', login, mechanism, idle);
   if (mechanism === 'oauthbearer') {
     if ((token ?? tokenFile) === undefined)
       throw invalid('`kafka.sasl.token` or `kafka.sasl.tokenFile` with oauthbearer');

@@ -176,6 +176,8 @@ describe('redis', () => {
     [{ url: 'redis://cache/1', database: 2 }, 'a database in the URL'],
     [{ url, type: 'list', field: 'x' }, 'with type list'],
     [{ url, maxLength: 0 }, 'maxLength'],
+    [{ url, username: 'joe' }, '`redis.password` or `redis.passwordFile` with a user name, got neither'],
+    [{ url: 'redis://joe@127.0.0.1:9' }, '`redis.password` or `redis.passwordFile` with a user name, got neither'],
   ])('refuses %j', (options, message) => {
     expect(() => redis(options as RedisOptions)).toThrow(message);
   });

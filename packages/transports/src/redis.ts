@@ -13,6 +13,7 @@ import {
   type Parsed,
   parseOptions,
   required,
+  SpillwayError,
   streamFields,
   streamTransport,
   type Transport,
@@ -120,11 +121,17 @@ export function redis(options: RedisOptions): Transport<RedisWire, RedisReply> {
 }
 
 function loginOf(parsed: Parsed<typeof redisOptions>, place: RedisPlace): RedisLogin {
+  const { passwordFile, username = place.username, password = place.password } = parsed;
+  if (username !== undefined && (password ?? passwordFile) === undefined) {
+    // Redis has no login without a password: we would be its default user.
+    const message = 'Expected `redis.password` or `redis.passwordFile` with a user name, got neither';
+    throw new SpillwayError('SPILLWAY_OPTIONS_INVALID', message);
+  }
   return {
     probe: redisProbe(parsed),
-    username: parsed.username ?? place.username,
-    password: parsed.password ?? place.password,
-    passwordFile: parsed.passwordFile,
+    username,
+    password,
+    passwordFile,
     database: parsed.database ?? place.database ?? 0,
   };
 }
