@@ -47,7 +47,7 @@ it('the types are right for every way of importing', async () => {
   expect(found).toEqual([]);
 });
 
-it('each carries the licence, and only what it declares, without tests', async () => {
+it('each carries the licence and a page of its own, and only what it declares, without tests', async () => {
   for (const { name, file } of tarballs) {
     const prefix = `/node_modules/${name}/`;
     const packed = createPackageFromTarballData(await readFile(file));
@@ -63,7 +63,8 @@ it('each carries the licence, and only what it declares, without tests', async (
       unexpected,
       tests: files.filter((path) => /\.test\./.test(path)),
       licence: files.includes('LICENSE'),
-    }).toEqual({ name, unexpected: [], tests: [], licence: true });
+      page: files.includes('README.md'),
+    }).toEqual({ name, unexpected: [], tests: [], licence: true, page: true });
   }
 });
 
