@@ -348,6 +348,7 @@ describe('elasticsearch', () => {
     [{ cloudId: 'a:YQ==' }, 'a host and a cluster'],
     [{ url, index: 'Logs' }, 'lower case'],
     [{ url, index: 'a b' }, 'lower case'],
+    [{ url, index: 'logs\n' }, 'lower case'],
     [{ url, index: 'a-{day}' }, 'lower case'],
     [{ url: 'ftp://x' }, 'http://'],
   ])('refuses %j', (options, message) => {

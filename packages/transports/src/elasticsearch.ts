@@ -37,7 +37,7 @@ export const elasticsearchOptions = object(
     }),
     index: text({
       default: 'logs-app-default',
-      pattern: /^(?![-_+.])(?:[^\\/*?"<>| ,#:A-Z{}]|\{(?:yyyy|MM|dd|HH|[-._])+\})+$/,
+      pattern: /^(?![-_+.])(?:[^\\/*?"<>|\s,#:A-Z{}]|\{(?:yyyy|MM|dd|HH|[-._])+\})+$/,
       expected: 'a name in lower case without \\ / * ? " < > | , # : and spaces; parts of the date as in {yyyy.MM.dd}',
       doc: "Data stream, index or alias. Parts of the record's date may stand in braces, as in `app-{yyyy.MM.dd}`.",
     }),
