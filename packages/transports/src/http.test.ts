@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { HttpReply, HttpWire } from '@spillway/core';
-import { systemRuntime } from '@spillway/core';
+import { gatherOptions, systemRuntime } from '@spillway/core';
 import { batchOf, httpReply, recordingServer, sendSettings, transportContract } from '@spillway/testing';
 import { describe, expect, it } from 'vitest';
 import { type HttpTransportOptions, http } from './http.js';
@@ -103,6 +103,9 @@ describe('http', () => {
   });
 
   it('can leave the key out, or name it otherwise', () => {
+    const environment = { SPILLWAY_TO__URL: url, SPILLWAY_TO__IDEMPOTENCY_HEADER: 'false' };
+    const [, fromVariables] = gatherOptions({ to: 'http' }, ['to'], environment).to as [string, { url: string }];
+    expect(http(fromVariables)).toMatchObject({ idempotency: 'none' });
     expect(http({ url, idempotencyHeader: false })).toMatchObject({ idempotency: 'none' });
     expect(http({ url, idempotencyHeader: 'X-Batch' }).encode(batch).headers).toMatchObject({ 'x-batch': batch.id });
   });

@@ -45,8 +45,7 @@ export const httpOptions = object(
     idempotencyHeader: custom<string | false>({
       default: 'idempotency-key',
       expected: 'the name of a header that is not of the connection, or false for none',
-      check: (value) =>
-        value === false || (typeof value === 'string' && isHeader(value, '')) ? (value as string | false) : undefined,
+      check: (value) => (value === false || isHeaderName(value) ? value : undefined),
       doc: "Header that carries the batch's id; false for none.",
     }),
     contentDigest: flag({
@@ -126,6 +125,11 @@ export function http(options: HttpTransportOptions): Transport<HttpWire, HttpRep
       }),
     }),
   });
+}
+
+/** The word false, as a variable holds it, is not meant as a name. */
+function isHeaderName(value: unknown): value is string {
+  return typeof value === 'string' && value !== 'false' && isHeader(value, '');
 }
 
 function framing(format: 'ndjson' | 'array' | 'wrapped', wrapper: string): [string, string] {
