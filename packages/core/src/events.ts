@@ -7,6 +7,7 @@ import type { SpoolEvent } from './spool/events.js';
 /** Every event and what its message holds, beside `pipeline`, the name of the pipeline that it came from. */
 export interface Events {
   batchSealed: { batch: string; records: number; bytes: number };
+  batchSpilled: { batch: string; records: number; bytes: number };
   batchAcked: { batch: string; records: number; bytes: number; attempts: number; durationMs: number };
   batchRetried: { batch: string; attempt: number; reason: string; waitMs: number };
   batchSplit: { batch: string; records: number; reason: string };
@@ -24,6 +25,7 @@ export type EventName = keyof Events;
 
 const names: readonly EventName[] = [
   'batchSealed',
+  'batchSpilled',
   'batchAcked',
   'batchRetried',
   'batchSplit',

@@ -240,6 +240,8 @@ export class Pipeline implements AsyncDisposable {
         queue,
         memoryBytes: () => this.memoryBytes(),
         healthy: () => this.breaker.state === 'closed',
+        spilled: ({ id, count, bytes }) =>
+          emitter.emit('batchSpilled', () => ({ batch: id, records: count, bytes: bytes.length })),
         spent: ({ bytes }) => buffers.reclaim(bytes),
         recovered: (records, bytes) => ledger.recover(records, bytes),
         moved: () => {
@@ -352,7 +354,7 @@ export class Pipeline implements AsyncDisposable {
     dispatcher.stop();
     await dispatcher.landed();
     // The deadline is for the destination: that there is no time for it must not cost what the disk can have.
-    this.spillQueue(Math.max(deadlineMs, EXIT_BUDGET_MS));
+    spooler?.lastWords(Math.max(deadlineMs, EXIT_BUDGET_MS));
     await spooler?.close();
     // What is left is one loss, because the warning about it may be the last.
     const { records, bytes } = queue;
@@ -396,13 +398,9 @@ export class Pipeline implements AsyncDisposable {
     this.dispatcher.stop();
     this.sealAll();
     this.queue.putBack([...this.dispatcher.takeBackAll(), ...this.spooler.abandon()]);
-    this.spillQueue(budgetMs);
+    this.spooler.lastWords(budgetMs);
     this.room.announce();
     this.waiters.wake();
-  }
-
-  private spillQueue(budgetMs: number): void {
-    if (this.spooler) this.queue.putBack(this.spooler.lastWords(this.queue.takeAll(), budgetMs));
   }
 }
 

@@ -35,6 +35,8 @@ export interface SpoolerPort {
   memoryBytes(): number;
   /** Whether the destination takes records. */
   healthy(): boolean;
+  /** A batch is on disk now and no longer in memory. */
+  spilled(batch: Batch): void;
   /** Nothing of a batch in memory is in use any more. */
   spent(batch: Batch): void;
   /** Records of an earlier process came back. */
@@ -115,14 +117,20 @@ export class Spooler {
       // Not ours any more: it went to disk with the last words.
       if (this.writing !== entry) return;
       this.writing = undefined;
-      if (moved && !entry.sent) this.port.spent(entry.batch);
       if (!moved) {
         this.port.queue.putBack([entry]);
         this.refusedUntil = this.runtime.monotonic() + EMPTY_RETRY_MS;
         return;
       }
+      this.left(entry);
       this.port.moved();
     }
+  }
+
+  /** An entry is in no count of the memory any more. */
+  private left({ batch, sent }: Entry): void {
+    this.port.spilled(batch);
+    if (!sent) this.port.spent(batch);
   }
 
   private reason(): boolean {
@@ -168,7 +176,7 @@ export class Spooler {
     const entry = this.port.queue.evict();
     if (!entry) return false;
     if (this.moveSync(entry)) {
-      if (!entry.sent) this.port.spent(entry.batch);
+      this.left(entry);
       return true;
     }
     this.port.queue.putBack([entry]);
@@ -195,14 +203,17 @@ export class Spooler {
     return writing ? [writing] : [];
   }
 
-  /** Last words: everything that is only in memory, on the spot. Returns what did not make it. */
-  lastWords(entries: readonly Entry[], budgetMs: number): Entry[] {
+  /** Last words: everything in the queue, on the spot. What does not make it goes back there. */
+  lastWords(budgetMs: number): void {
     const unsaved: Entry[] = [];
     const exposed: Entry[] = [];
-    for (const entry of entries) {
+    const saved: Batch[] = [];
+    for (const entry of this.port.queue.takeAll()) {
       const { hold, batch } = entry;
-      if (hold?.root === batch) this.letGo(hold);
-      else if (this.spool.takes(batch)) exposed.push(entry);
+      if (hold?.root === batch) {
+        this.letGo(hold);
+        saved.push(batch);
+      } else if (this.spool.takes(batch)) exposed.push(entry);
       else unsaved.push(entry);
     }
     // Every one of them can be written, so what was written are the first of them.
@@ -210,8 +221,11 @@ export class Spooler {
     for (const { batch, hold } of exposed.slice(0, written)) {
       this.count(batch, 1);
       this.settle(hold);
+      saved.push(batch);
     }
-    return [...unsaved, ...exposed.slice(written)];
+    this.port.queue.putBack([...unsaved, ...exposed.slice(written)]);
+    // Not before: whoever hears of it may ask for the counts.
+    for (const batch of saved) this.port.spilled(batch);
   }
 
   // ── from disk ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,5 +1,6 @@
 // The pipeline with a spool: what moves to disk and when, what comes back, and that nothing is lost on the way.
 
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -195,6 +196,25 @@ describe('with a spool', () => {
     await until(() => destination.requests.length === 1 && logs.stats().queued.records === 50);
     const { settled, stats } = await logs.close({ deadlineMs: 10_000 });
     expect({ settled, acked: stats.acked.records }).toEqual({ settled: true, acked: 50 });
+  });
+
+  it('publishes what moves to disk, when its counts say so', async () => {
+    const { destination, logs } = setUp();
+    destination.behave(() => down);
+    const spilled = { records: 0, bytes: 0 };
+    const listen = (message: unknown) => {
+      const { records, bytes } = message as typeof spilled;
+      spilled.records += records;
+      spilled.bytes += bytes;
+      expect(balanced(logs).spooled).toEqual(spilled);
+    };
+    subscribe('spillway:batchSpilled', listen);
+    await spooled(logs, 200);
+    logs.write(lines(20, 200));
+    logs.spillSync();
+    unsubscribe('spillway:batchSpilled', listen);
+    expect(spilled).toEqual(balanced(logs).spooled);
+    expect(spilled.records).toBe(220);
   });
 
   it('spills at the end of the process on the spot', async () => {
