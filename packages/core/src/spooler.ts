@@ -111,20 +111,31 @@ export class Spooler {
   private async spillWhileNeeded(): Promise<void> {
     while (this.reason()) {
       const entry = this.port.queue.evict();
-      if (!entry) return;
-      this.writing = entry;
-      const moved = await this.move(entry);
-      // Not ours any more: it went to disk with the last words.
-      if (this.writing !== entry) return;
-      this.writing = undefined;
-      if (!moved) {
-        this.port.queue.putBack([entry]);
-        this.refusedUntil = this.runtime.monotonic() + EMPTY_RETRY_MS;
-        return;
-      }
+      if (!entry || !(this.leave(entry) || (await this.write(entry)))) return;
       this.left(entry);
       this.port.moved();
     }
+  }
+
+  /** Leaves an entry to the disk that has it whole. False where it has not. */
+  private leave({ batch, hold }: Entry): boolean {
+    if (hold?.root !== batch) return false;
+    this.letGo(hold);
+    return true;
+  }
+
+  /** Writes an entry in the background. False if there is no more to be written now. */
+  private async write(entry: Entry): Promise<boolean> {
+    this.writing = entry;
+    const moved = await this.move(entry);
+    // Not ours any more: it went to disk with the last words.
+    if (this.writing !== entry) return false;
+    this.writing = undefined;
+    if (!moved) {
+      this.port.queue.putBack([entry]);
+      this.refusedUntil = this.runtime.monotonic() + EMPTY_RETRY_MS;
+    }
+    return moved;
   }
 
   /** An entry is in no count of the memory any more. */
@@ -155,10 +166,6 @@ export class Spooler {
 
   private async move(entry: Entry): Promise<boolean> {
     const { batch, hold, lane } = entry;
-    if (hold?.root === batch) {
-      this.letGo(hold);
-      return true;
-    }
     const receipt = await this.spool.append(batch, lane);
     if (!receipt) return false;
     if (this.writing !== entry) {
@@ -175,7 +182,7 @@ export class Spooler {
   moveNow(): boolean {
     const entry = this.port.queue.evict();
     if (!entry) return false;
-    if (this.moveSync(entry)) {
+    if (this.leave(entry) || this.moveSync(entry)) {
       this.left(entry);
       return true;
     }
@@ -184,10 +191,6 @@ export class Spooler {
   }
 
   private moveSync({ batch, hold, lane }: Entry): boolean {
-    if (hold?.root === batch) {
-      this.letGo(hold);
-      return true;
-    }
     const receipt = this.spool.seal(batch, lane);
     if (!receipt) return false;
     this.spool.release(receipt);
@@ -209,11 +212,9 @@ export class Spooler {
     const exposed: Entry[] = [];
     const saved: Batch[] = [];
     for (const entry of this.port.queue.takeAll()) {
-      const { hold, batch } = entry;
-      if (hold?.root === batch) {
-        this.letGo(hold);
-        saved.push(batch);
-      } else if (this.spool.takes(batch)) exposed.push(entry);
+      const { batch } = entry;
+      if (this.leave(entry)) saved.push(batch);
+      else if (this.spool.takes(batch)) exposed.push(entry);
       else unsaved.push(entry);
     }
     // Every one of them can be written, so what was written are the first of them.

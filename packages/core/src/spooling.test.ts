@@ -225,6 +225,15 @@ describe('with a spool', () => {
     expect(balanced(logs).queued.records).toBe(0);
   });
 
+  it('counts once what the journal has when the last words come', async () => {
+    const { destination, logs } = setUp({ spool: { durability: 'journal' } });
+    destination.behave(() => down);
+    await spooled(logs, 100);
+    logs.write(lines(20, 100));
+    logs.spillSync();
+    expect(balanced(logs).spooled.records).toBe(120);
+  });
+
   it('spills at the end of the process also what is on its way, since nobody will hear how that ends', async () => {
     const destination = scriptedDestination();
     destination.behave(() => ({ kind: 'hang' }));
