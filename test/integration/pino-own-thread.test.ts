@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { imbalance, type Stats } from '@spillway/core';
+import { type FlushReport, imbalance, type Stats } from '@spillway/core';
 import { recordingServer } from '@spillway/testing';
 import { type Receiver, receiver } from '@spillway/testing/receiver';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -74,6 +74,48 @@ it('throws at once what is wrong with the options', async () => {
   expect(told).toMatchObject({
     code: 'SPILLWAY_OPTIONS_INVALID',
     message: expect.stringContaining('did you mean `batch.lingerMs`?'),
+  });
+});
+
+describe('when its thread dies', () => {
+  /** Lets it die while the destination is down; answers the counts from then, those of the close, and what has arrived. */
+  async function outlived(how: string, more: object, node: readonly string[] = []) {
+    await target.mode({ kind: 'refuse' });
+    const app = launch(`own thread, which ${how}`, { ...options(), ...more }, { node });
+    const death = await app.told<Stats>();
+    await target.mode({ kind: 'ok' });
+    app.child.send('go on');
+    const { settled, stats } = await app.told<FlushReport>();
+    expect(settled).toBe(true);
+    for (const counts of [death, stats]) expect(imbalance(counts)).toEqual({ records: 0, bytes: 0 });
+    return { death, stats, unique: (await target.stats()).unique, stderr: (await app.ended).stderr };
+  }
+
+  it('counts everything that it had taken as lost, and delivers the rest', async () => {
+    const { stats, unique, stderr } = await outlived('is terminated', {});
+    const lost = stats.droppedBy.threadDied!.records;
+    expect(lost).toBeGreaterThanOrEqual(500);
+    expect(unique + lost).toBe(1000);
+    expect(stderr).toMatch(/^spillway: the thread that ships to http \(\S+\) died, and with it \d+ records: /);
+  });
+
+  it('leaves to the spool what a journal has', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'spillway-own-thread-'));
+    const spool = { directory, minFreeBytes: 0, durability: 'journal' };
+    const { death, stats, unique } = await outlived('is terminated', { spool });
+    expect(death.spooled.records).toBeGreaterThanOrEqual(500);
+    expect(stats).toMatchObject({ dropped: { records: 0 }, spooled: death.spooled });
+    expect(unique + stats.spooled.records).toBe(1000);
+    rmSync(directory, { recursive: true });
+  });
+
+  it('saves everything with its last words, and the next thread delivers it', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'spillway-own-thread-'));
+    const loaded = new URL('pino/thread-end.mjs', import.meta.url).href;
+    const { stats, unique } = await outlived('throws', { spool: { directory, minFreeBytes: 0 } }, ['--import', loaded]);
+    expect(stats).toMatchObject({ dropped: { records: 0 } });
+    expect(unique + stats.spooled.records).toBe(1000);
+    rmSync(directory, { recursive: true });
   });
 });
 

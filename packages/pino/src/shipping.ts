@@ -27,6 +27,7 @@ export function outlineOf({ routes }: Plan, transports: readonly AnyTransport[])
   return {
     name: routes[0]!.match === undefined ? names[0]! : routerName(names),
     deadlineMs: Math.max(...settings.map(({ close }) => close.deadlineMs)),
+    pipelines: routes.length,
   };
 }
 

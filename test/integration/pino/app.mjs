@@ -34,6 +34,32 @@ const tell = (value) => process.send(value);
 /** Keeps the process alive until it is told to stop, or killed. */
 const stayAlive = () => setInterval(() => {}, 1000);
 
+/** Goes on logging when its shipping thread is gone, and closes when the test says so. */
+async function outlive(end) {
+  const threads = [];
+  process.on('worker', (thread) => threads.push(thread));
+  const stream = spillway({ ...options, worker: true });
+  const log = pino(stream);
+  const logHalf = (from) => {
+    for (let i = from; i < from + records / 2; i++) log.info({ i }, 'a line of the burst');
+  };
+  logHalf(0);
+  // That these were taken is told; how much is taken of what comes after them, nobody is told.
+  while (stream.stats().accepted.records < records / 2) await new Promise((resolve) => setTimeout(resolve, 10));
+  logHalf(records / 2);
+  stream.flushSync();
+  const dead = new Promise((resolve) => threads[0].once('exit', resolve));
+  end(threads[0]);
+  await dead;
+  tell(stream.stats());
+  const alive = stayAlive();
+  await new Promise((resolve) => process.once('message', resolve));
+  clearInterval(alive);
+  await stream.ready();
+  tell(await stream.close());
+  process.exit(0);
+}
+
 const scenarios = {
   'exits before the worker is up'() {
     burst(worker().log);
@@ -270,6 +296,8 @@ const scenarios = {
     log.audit({ i: 0 }, 'who did what');
     await stream.close();
   },
+  'own thread, which is terminated': () => outlive((thread) => thread.terminate()),
+  'own thread, which throws': () => outlive(() => new BroadcastChannel('thread-end').postMessage('now')),
   'own thread, bad options'() {
     try {
       spillway({ ...options, worker: true, batch: { linger: 5 } });

@@ -30,16 +30,18 @@ interface LaunchOptions {
   readonly records?: number;
   /** Starts it as the first process of a namespace, as in a container; the child is then what waits for it. */
   readonly first?: boolean;
+  /** Arguments of Node. */
+  readonly node?: readonly string[];
 }
 
 /** Starts a scenario with Spillway options. */
 export function launch(
   scenario: string,
   options: unknown,
-  { records = 1000, first = false }: LaunchOptions = {},
+  { records = 1000, first = false, node = [] }: LaunchOptions = {},
 ): Application {
   const command: readonly string[] = first ? [...FIRST, process.execPath] : [process.execPath];
-  const child = spawn(command[0]!, [...command.slice(1), file, scenario], {
+  const child = spawn(command[0]!, [...command.slice(1), ...node, file, scenario], {
     env: { ...process.env, OPTIONS: JSON.stringify(options), RECORDS: String(records) },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });

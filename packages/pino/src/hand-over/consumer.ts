@@ -5,9 +5,13 @@ import type { FlushReport } from '@spillway/core';
 import type { Shipping } from '../shipping.js';
 import type { RingReader } from './ring.js';
 
-/** Takes everything that is in the ring now. */
-export function takeAll(reader: RingReader, shipping: Shipping): void {
-  while (reader.read((bytes) => shipping.write(bytes)));
+/** Takes everything that is in the ring now. Calls `taken` for each piece, before the ring lets go of it. */
+export function takeAll(reader: RingReader, shipping: Shipping, taken = () => {}): void {
+  const take = (bytes: Buffer) => {
+    shipping.write(bytes);
+    taken();
+  };
+  while (reader.read(take));
 }
 
 /** What is left for the close when waiting for room has used up the deadline. */
@@ -17,6 +21,8 @@ const LAST_MS = 500;
 export interface ConsumeOptions {
   /** Called whenever there may be something in the ring. */
   readonly before?: () => void;
+  /** Called when the pipeline has taken a piece, before the ring lets go of it. */
+  readonly taken?: () => void;
   /** Longest that there is waited for room once nothing more is written. */
   readonly deadlineMs?: number;
 }
@@ -25,13 +31,14 @@ export interface ConsumeOptions {
 export async function consume(
   reader: RingReader,
   shipping: Shipping,
-  { before, deadlineMs = Number.POSITIVE_INFINITY }: ConsumeOptions = {},
+  { before, taken, deadlineMs = Number.POSITIVE_INFINITY }: ConsumeOptions = {},
 ): Promise<FlushReport> {
   const patience = new Patience(reader, deadlineMs);
   for (;;) {
     let room = true;
     const take = (bytes: Buffer) => {
       room = shipping.write(bytes);
+      taken?.();
     };
     const read = () => {
       before?.();

@@ -21,16 +21,34 @@ export class Lost {
     this.warnings = new Warnings(says, systemRuntime);
   }
 
-  add(reason: Loss, { records, bytes }: Tally): void {
-    if (bytes === 0) return;
+  add(reason: Loss, lost: Tally): void {
+    if (lost.bytes === 0) return;
+    this.count(reason, lost);
+    this.warnings.say(`dropped records for ${this.who}: ${reason}, ${this.records} so far`);
+  }
+
+  /** The shipping thread is dead, and with it what it had in memory alone. */
+  bury(lost: Tally, cause: string): void {
+    if (lost.bytes > 0) this.count('threadDied', lost);
+    this.warnings.say(`the thread that ships to ${this.who} died, and with it ${lost.records} records: ${cause}`);
+  }
+
+  /** Says what could not be said so far: there will be no later. */
+  end(): void {
+    this.warnings.end();
+  }
+
+  private get who(): string {
+    return `${this.name.transport} (${this.name.destination})`;
+  }
+
+  private count(reason: Loss, { records, bytes }: Tally): void {
     const now = Date.now();
     const before = this.untold.get(reason) ?? { records: 0, bytes: 0, fromMs: now };
     this.untold.set(reason, { ...before, records: before.records + records, bytes: before.bytes + bytes });
     const all = this.tallies.get(reason) ?? { records: 0, bytes: 0 };
     this.tallies.set(reason, { records: all.records + records, bytes: all.bytes + bytes });
     this.records += records;
-    const { transport, destination } = this.name;
-    this.warnings.say(`dropped records for ${transport} (${destination}): ${reason}, ${this.records} so far`);
   }
 
   /** Counts with what was lost. */

@@ -7,6 +7,7 @@ import type { StreamOptions } from '../options.js';
 /** What a shipping thread is started with. */
 export interface HandOverData {
   readonly ring: SharedArrayBuffer;
+  readonly account: SharedArrayBuffer;
   readonly port: MessagePort;
   readonly options: StreamOptions;
   readonly deadlineMs: number;

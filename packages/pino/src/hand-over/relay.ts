@@ -5,14 +5,16 @@
 // death of the thread, which is replaced.
 
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
-import { type FlushReport, noStats, type Stats, sumOfStats, type Tally } from '@spillway/core';
+import { type FlushReport, noStats, plainReason, type Stats, sumOfStats, type Tally } from '@spillway/core';
 import { loadTransport } from '@spillway/transports';
 import { planStream, type StreamOptions } from '../options.js';
 import type { Shipper } from '../pipeline-stream.js';
 import { loadedTransportsOf, type Shipping, shippingOf } from '../shipping.js';
+import { Account, accountMemory } from './account.js';
 import { consume, takeAll } from './consumer.js';
 import { Lost } from './lost.js';
-import type { Answer, Request } from './messages.js';
+import type { Answer, HandOverData, Request } from './messages.js';
+import { lastStats, succession } from './relay-stats.js';
 import { createRing, RingReader, RingWriter } from './ring.js';
 
 /** Memory between the threads: what is logged while the shipping thread is busy with something else. */
@@ -40,17 +42,22 @@ export interface RelayParts {
   readonly blocks: boolean;
   /** Whether losses are said on stderr. */
   readonly warns: boolean;
+  /** How many pipelines there are. */
+  readonly pipelines: number;
 }
 
-/** A pipeline in another thread. */
+/** A pipeline in another thread, or several. */
 export class Relay implements Shipper {
   private readonly memory = createRing(RING_BYTES);
   private readonly ring = new RingWriter(this.memory);
+  /** What the thread knows of its records. */
+  private account: Account;
   /** What the thread was asked and has not answered yet. */
   private readonly questions = new Map<number, (report: FlushReport) => void>();
   private readonly options: StreamOptions;
   private readonly deadlineMs: number;
   private readonly blocks: boolean;
+  private readonly pipelines: number;
   /** The logger's own, for whichever thread comes to need them. */
   private readonly levels: Record<string, number> = {};
   private worker: Worker | undefined;
@@ -62,10 +69,14 @@ export class Relay implements Shipper {
   private local: Shipping | undefined;
   private reader: RingReader | undefined;
   private restarts = 0;
+  /** Whether the thread has come as far as to say something. */
+  private ran = false;
   private lastId = 0;
   private current: Stats;
   private past: Stats;
   private ended = false;
+  /** What became of everything is known. */
+  private finished = false;
   /** The end of the process was waited for. */
   private departed = false;
   private readonly lost: Lost;
@@ -74,13 +85,15 @@ export class Relay implements Shipper {
   private closing: Promise<FlushReport> | undefined;
   private closed: (report: FlushReport) => void = () => {};
 
-  constructor({ options, name, deadlineMs, blocks, warns }: RelayParts) {
+  constructor({ options, name, deadlineMs, blocks, warns, pipelines }: RelayParts) {
     this.lost = new Lost(name, warns);
     this.options = options;
     this.deadlineMs = deadlineMs;
     this.blocks = blocks;
     this.current = noStats(name);
     this.past = noStats(name);
+    this.pipelines = pipelines;
+    this.account = new Account(accountMemory(pipelines));
     this.start();
   }
 
@@ -124,8 +137,8 @@ export class Relay implements Shipper {
       this.closed = done;
     });
     this.ended = true;
-    this.port?.ref();
     this.ring.end();
+    this.port?.ref();
     this.watch(this.closing);
     return this.closing;
   }
@@ -141,13 +154,13 @@ export class Relay implements Shipper {
     this.departed = true;
     this.ended = true;
     this.ring.end();
-    if (this.worker && this.port) {
-      this.ring.waitUntilDone(this.deadlineMs + GRACE_MS);
-      for (let next = receiveMessageOnPort(this.port); next; next = receiveMessageOnPort(this.port)) {
-        this.hear(next.message as Answer);
-      }
+    if (this.worker) {
+      const done = this.ring.waitUntilDone(this.deadlineMs + GRACE_MS);
+      this.hearAll();
+      if (!done && this.ran) this.bury('it did not end in time');
     }
     this.stranded = tally(this.ring.unread);
+    this.lost.end();
   }
 
   get idle(): boolean {
@@ -156,7 +169,7 @@ export class Relay implements Shipper {
 
   /** The counts as last told by the shipping thread, at most half a second old while records come in. */
   stats(): Stats {
-    const told = sumOfStats(this.past, this.local?.stats() ?? this.current);
+    const told = succession(this.past, this.local?.stats() ?? this.current);
     const { stranded } = this;
     const stats =
       stranded.bytes === 0 ? told : sumOfStats(told, { ...noStats(told), accepted: stranded, queued: stranded });
@@ -216,26 +229,38 @@ export class Relay implements Shipper {
   }
 
   private start(): void {
+    this.ran = false;
     try {
       const { port1, port2 } = new MessageChannel();
+      const account = accountMemory(this.pipelines);
+      let cause: string | undefined;
       // Left alone by webpack, which would bundle everything once more for the thread, and fails at dependencies that are
       // CommonJS (webpack/webpack#18315).
       const worker = new Worker(/* webpackIgnore: true */ new URL('./hand-over-worker.js', import.meta.url), {
         name: 'spillway',
         resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
-        workerData: { ring: this.memory, options: this.options, port: port2, deadlineMs: this.deadlineMs },
+        workerData: {
+          ring: this.memory,
+          account,
+          options: this.options,
+          port: port2,
+          deadlineMs: this.deadlineMs,
+        } satisfies HandOverData,
         transferList: [port2],
       });
       this.worker = worker;
+      this.account = new Account(account);
       this.port = port1;
       worker.unref();
       port1.on('message', (answer: Answer) => this.hear(answer));
       port1.postMessage({ type: 'levels', levels: this.levels } satisfies Request);
       if (!this.ended) port1.unref();
-      worker.on('error', () => {});
-      worker.on('exit', (code) => this.replace(code));
-    } catch {
-      void this.shipHere();
+      worker.on('error', (error) => {
+        cause = plainReason(String(error));
+      });
+      worker.on('exit', (code) => this.replace(cause ?? `it exited with code ${code}`));
+    } catch (error) {
+      void this.shipHere(plainReason(String(error)));
     }
   }
 
@@ -247,14 +272,15 @@ export class Relay implements Shipper {
       quietMs = this.ring.moves === moves ? quietMs + WATCH_MS : 0;
       moves = this.ring.moves;
       if (this.local || quietMs <= this.deadlineMs + STALL_MS) return;
-      this.lost.add('handOverStalled', tally(this.ring.unread));
       this.abandon();
+      this.lost.add('handOverStalled', tally(this.ring.unread));
       this.finish({ settled: false, stats: this.stats() });
     }, WATCH_MS);
     void closing.then(() => clearInterval(timer));
   }
 
   private hear(answer: Answer): void {
+    this.ran = true;
     if (answer.type === 'stats') this.current = answer.stats;
     else {
       this.current = answer.report.stats;
@@ -263,42 +289,54 @@ export class Relay implements Shipper {
     }
   }
 
-  /** The thread is gone. What it had in memory is lost, unless a spool has it; what is in the ring is not. */
-  private replace(code: number): void {
-    this.worker = undefined;
-    this.port?.close();
-    this.port = undefined;
-    if (this.ended && code === 0) {
-      this.finish({ settled: true, stats: this.stats() });
-      return;
+  /** Hears what was said and not heard yet, at once. */
+  private hearAll(): void {
+    const { port } = this;
+    for (let next = port && receiveMessageOnPort(port); next; next = receiveMessageOnPort(port!)) {
+      this.hear(next.message as Answer);
     }
-    this.bury();
-    this.answerNo();
-    if (this.restarts++ < MAX_RESTARTS) this.start();
-    else void this.shipHere();
   }
 
-  /** What a thread had in memory is lost with it. */
-  private bury(): void {
-    const { queued, inFlight } = this.current;
-    this.lost.add('threadDied', { records: queued.records + inFlight.records, bytes: queued.bytes + inFlight.bytes });
-    this.past = sumOfStats(this.past, { ...this.current, queued: NOTHING, inFlight: NOTHING });
-    this.current = noStats(this.current);
+  /** The thread is gone. What it had in memory is lost, unless a spool has it; what is in the ring is not. */
+  private replace(cause: string): void {
+    this.hearAll();
+    this.letGo();
+    if (this.finished) return;
+    if (this.ran) {
+      const torn = new RingReader(this.memory).skipTorn();
+      this.bury(cause, { records: torn > 0 ? 1 : 0, bytes: torn });
+    }
+    this.answerNo();
+    if (this.restarts++ < MAX_RESTARTS) this.start();
+    else void this.shipHere(cause);
+  }
+
+  /** What a thread had in memory alone is lost with it. */
+  private bury(cause: string, torn = NOTHING): void {
+    const { last, lost } = lastStats(this.current, this.account.read(), torn);
+    this.lost.bury(lost, cause);
+    this.past = succession(this.past, last);
+    this.current = noStats(last);
+  }
+
+  private letGo(): void {
+    this.port?.close();
+    this.port = undefined;
+    this.worker = undefined;
   }
 
   private abandon(): void {
-    this.port?.close();
-    this.port = undefined;
     this.worker?.removeAllListeners('exit');
     void this.worker?.terminate();
-    this.worker = undefined;
-    this.bury();
+    this.letGo();
+    this.bury('it did nothing for too long');
   }
 
   /** No thread can be had, as in some bundles: ship from here, with the same guarantees. */
-  private async shipHere(): Promise<void> {
+  private async shipHere(cause: string): Promise<void> {
     process.emitWarning('no worker thread could be started: shipping logs from the main thread', {
       code: 'SPILLWAY_NO_WORKER',
+      detail: cause,
     });
     const plan = planStream(this.options);
     this.local = shippingOf(plan, await loadedTransportsOf(plan, loadTransport));
@@ -310,6 +348,8 @@ export class Relay implements Shipper {
   }
 
   private finish(report: FlushReport): void {
+    this.finished = true;
+    this.lost.end();
     this.closed(this.complete(report));
   }
 

@@ -73,6 +73,22 @@ it.each([
   }
 });
 
+it.each([
+  ['none', 'whole\n', 'next\n', 0],
+  ['one that is here', 'whole\nto', 'rn\nnext\n', 5],
+  ['one in several pieces', 'x'.repeat(30_000), `${'x'.repeat(300_000)}\nnext\n`, 330_001],
+])('skips the rest of a line whose beginning went down with its reader: %s', (_, had, rest, bytes) => {
+  const memory = createRing(1 << 20);
+  const writer = new RingWriter(memory);
+  writer.write(had, 0);
+  readAll(new RingReader(memory));
+  writer.write(rest, 0);
+  const reader = new RingReader(memory);
+  expect(reader.skipTorn()).toBe(bytes);
+  expect(readAll(reader)).toBe('next\n');
+  expect(reader.skipTorn()).toBe(0);
+});
+
 it('knows a reader that was waited for in vain, until it moves', () => {
   const { writer, reader } = pair();
   expect(writer.write('x\n'.repeat(100_000), 1)).toBe(false);

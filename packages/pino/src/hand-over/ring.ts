@@ -25,6 +25,8 @@ const ENDED = 5;
 const DONE = 6;
 /** How often the reader has moved on: its position alone may come again. */
 const MOVES = 7;
+/** Bytes of a line that the reader has, and whose rest it has not. */
+const OPEN = 8;
 const HEADER_BYTES = 64;
 
 const NEWLINE = 0x0a;
@@ -197,23 +199,37 @@ export class RingReader extends RingView {
    * Hands on a piece of what is there, valid until `take` returns. Answers whether there was any; within `take` there is none.
    */
   read(take: (bytes: Buffer) => void): boolean {
-    if (this.reading) return false;
-    const write = this.load(WRITE);
-    if (write === this.position) return false;
-    if (write < this.position && this.load(WRAP) === this.position) {
-      this.move(0);
-      return this.read(take);
-    }
-    const end = write < this.position ? this.load(WRAP) : write;
-    const next = Math.min(end, this.position + READ_PIECE);
+    const piece = this.reading ? undefined : this.next();
+    if (!piece) return false;
     this.reading = true;
     try {
-      take(this.data.subarray(this.position, next));
+      take(piece);
     } finally {
       this.reading = false;
     }
-    this.move(next);
+    const rest = piece.length - 1 - piece.lastIndexOf(NEWLINE);
+    Atomics.store(this.control, OPEN, rest === piece.length ? this.load(OPEN) + rest : rest);
+    this.move(this.position + piece.length);
     return true;
+  }
+
+  /**
+   * Skips the rest of a line whose beginning went down with the reader before, as far as it is here.
+   * @returns the bytes of that line, 0 where there was none
+   */
+  skipTorn(): number {
+    let bytes = this.load(OPEN);
+    Atomics.store(this.control, OPEN, 0);
+    for (let torn = bytes > 0; torn; ) {
+      const piece = this.next();
+      if (!piece) break;
+      const newline = piece.indexOf(NEWLINE);
+      const rest = newline < 0 ? piece.length : newline + 1;
+      bytes += rest;
+      torn = newline < 0;
+      this.move(this.position + rest);
+    }
+    return bytes;
   }
 
   /** Whether the writer has ended and everything was read. */
@@ -243,6 +259,18 @@ export class RingReader extends RingView {
     }
     const woken = Atomics.waitAsync(this.control, SLEEPING, 1);
     if (woken.async) await woken.value;
+  }
+
+  /** What can be read in one piece. */
+  private next(): Buffer | undefined {
+    const write = this.load(WRITE);
+    if (write === this.position) return undefined;
+    if (write < this.position && this.load(WRAP) === this.position) {
+      this.move(0);
+      return this.next();
+    }
+    const end = write < this.position ? this.load(WRAP) : write;
+    return this.data.subarray(this.position, Math.min(end, this.position + READ_PIECE));
   }
 
   private move(position: number): void {

@@ -1,11 +1,14 @@
 // The shipping thread: reads the ring, runs the pipeline, answers the application's thread.
-// In: the ring and the options, as worker data. Out: deliveries; stats now and then, reports when asked.
+// In: the ring and the options, as worker data. Out: deliveries; stats now and then, reports when asked; the account, always, and
+// last words where the thread ends but not in order.
 
+import { subscribe } from 'node:diagnostics_channel';
 import { receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { FlushReport } from '@spillway/core';
 import { loadTransport } from '../load-transport.js';
 import { planStream } from '../options.js';
 import { loadedTransportsOf, shippingOf } from '../shipping.js';
+import { Account } from './account.js';
 import { consume, takeAll } from './consumer.js';
 import type { Answer, HandOverData, Request } from './messages.js';
 import { RingReader } from './ring.js';
@@ -13,11 +16,20 @@ import { RingReader } from './ring.js';
 /** How often the counts are told, while they change. */
 const STATS_MS = 500;
 
-async function run({ ring, options, port, deadlineMs }: HandOverData): Promise<void> {
+async function run({ ring, account: memory, options, port, deadlineMs }: HandOverData): Promise<void> {
   const plan = planStream(options);
   const shipping = shippingOf(plan, await loadedTransportsOf(plan, loadTransport));
   const reader = new RingReader(ring);
-  const say = (answer: Answer) => port.postMessage(answer);
+  const account = new Account(memory);
+  const settle = () => account.write(shipping.stats());
+  // Of what is lost here, and counted as such, it is enough to tell now and then.
+  subscribe('spillway:batchAcked', settle);
+  subscribe('spillway:batchSpilled', settle);
+  const say = (answer: Answer) => {
+    // What is told is never ahead of the account.
+    settle();
+    port.postMessage(answer);
+  };
 
   let told = '';
   const timer = setInterval(() => {
@@ -37,7 +49,7 @@ async function run({ ring, options, port, deadlineMs }: HandOverData): Promise<v
     if (request.type === 'ready') {
       void shipping.ready().then(() => answer({ settled: true, stats: shipping.stats() }));
     } else {
-      takeAll(reader, shipping);
+      takeAll(reader, shipping, settle);
       const { timeoutMs } = request;
       void shipping.flush({ ...(timeoutMs !== undefined && { timeoutMs }) }).then(answer);
     }
@@ -45,11 +57,20 @@ async function run({ ring, options, port, deadlineMs }: HandOverData): Promise<v
   // A listener keeps the thread alive while it sleeps on the ring.
   port.on('message', hear);
 
+  // Code that we depend on may end the thread, by an error that nobody catches or by `process.exit`.
+  const lastWords = () => {
+    shipping.spillSync();
+    say({ type: 'stats', stats: shipping.stats() });
+  };
+  process.once('exit', lastWords);
+
   // What was said before a line was written, as the names of its levels, is heard before the line is read.
   const before = () => {
     for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) hear(next.message as Request);
   };
-  const report = await consume(reader, shipping, { before, deadlineMs });
+  say({ type: 'stats', stats: shipping.stats() });
+  const report = await consume(reader, shipping, { before, taken: settle, deadlineMs });
+  process.off('exit', lastWords);
   clearInterval(timer);
   say({ type: 'closed', report });
   reader.done();
