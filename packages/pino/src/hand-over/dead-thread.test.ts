@@ -138,6 +138,42 @@ it('at the end of the process, what one had taken that does nothing any more is 
   expect(balanced(logs)).toMatchObject({ accepted: of(10), acked: of(3), droppedBy: { threadDied: of(7) } });
 });
 
+it('where one dies after the other, the next is given time, and the application does not do their work', async () => {
+  const warned = vi.spyOn(process, 'emitWarning');
+  stream();
+  for (let deaths = 0; deaths < 6; deaths++) {
+    tell({});
+    die();
+  }
+  expect(threads).toHaveLength(6);
+  vi.advanceTimersByTime(59_000);
+  expect(threads).toHaveLength(6);
+  vi.advanceTimersByTime(1000);
+  expect(threads).toHaveLength(7);
+  // That one lives for long.
+  tell({});
+  vi.advanceTimersByTime(60_000);
+  die();
+  expect(threads).toHaveLength(8);
+  expect(warned).not.toHaveBeenCalled();
+});
+
+it('a close in the meantime tries once more, and counts what nobody takes', async () => {
+  const logs = stream();
+  for (let deaths = 0; deaths < 6; deaths++) {
+    tell({});
+    die();
+  }
+  logs.write(line.repeat(3));
+  const closed = logs.close();
+  expect(threads).toHaveLength(7);
+  tell({});
+  die();
+  const { settled, stats } = await closed;
+  expect(settled).toBe(false);
+  expect(stats).toMatchObject({ accepted: of(3), droppedBy: { handOverStalled: of(3) } });
+});
+
 it('each death is said, the last of them at the end at the latest', async () => {
   const logs = stream('stderr');
   tell({ accepted: of(7), queued: of(7) });

@@ -21,8 +21,10 @@ import { createRing, RingReader, RingWriter } from './ring.js';
 const RING_BYTES = 4 << 20;
 /** A thread that takes nothing for so long is not coming back. */
 const STALL_MS = 5000;
-/** Threads that die are replaced so often. */
+/** Threads that die early are replaced so often at once. */
 const MAX_RESTARTS = 5;
+/** A thread that lived for so long did not die early; after too many that did, the next one is started so much later. */
+const PAUSE_MS = 60_000;
 /** Room for young objects in the shipping thread: it works on bytes and makes few, so that V8's default would stay as garbage. */
 const YOUNG_GENERATION_MB = 8;
 /** Beyond the close deadline, for the last messages. */
@@ -68,7 +70,10 @@ export class Relay implements Shipper {
   /** What ships from this thread, where no other can be had. */
   private local: Shipping | undefined;
   private reader: RingReader | undefined;
+  /** Threads that died early, one after the other. */
   private restarts = 0;
+  private startedAt = 0;
+  private pausing: NodeJS.Timeout | undefined;
   /** Whether the thread has come as far as to say something. */
   private ran = false;
   private lastId = 0;
@@ -138,6 +143,7 @@ export class Relay implements Shipper {
     });
     this.ended = true;
     this.ring.end();
+    this.resume();
     this.port?.ref();
     this.watch(this.closing);
     return this.closing;
@@ -229,6 +235,7 @@ export class Relay implements Shipper {
   }
 
   private start(): void {
+    this.startedAt = performance.now();
     this.ran = false;
     try {
       const { port1, port2 } = new MessageChannel();
@@ -273,10 +280,15 @@ export class Relay implements Shipper {
       moves = this.ring.moves;
       if (this.local || quietMs <= this.deadlineMs + STALL_MS) return;
       this.abandon();
-      this.lost.add('handOverStalled', tally(this.ring.unread));
-      this.finish({ settled: false, stats: this.stats() });
+      this.giveUp();
     }, WATCH_MS);
     void closing.then(() => clearInterval(timer));
+  }
+
+  /** Ends without a thread: what is in the ring nobody will take. */
+  private giveUp(): void {
+    this.lost.add('handOverStalled', tally(this.ring.unread));
+    this.finish({ settled: false, stats: this.stats() });
   }
 
   private hear(answer: Answer): void {
@@ -306,9 +318,26 @@ export class Relay implements Shipper {
       const torn = new RingReader(this.memory).skipTorn();
       this.bury(cause, { records: torn > 0 ? 1 : 0, bytes: torn });
     }
-    this.answerNo();
+    if (performance.now() - this.startedAt >= PAUSE_MS) this.restarts = 0;
     if (this.restarts++ < MAX_RESTARTS) this.start();
-    else void this.shipHere(cause);
+    else if (!this.ran) void this.shipHere(cause);
+    // What kills one thread after the other is not to run in the application's own.
+    else if (this.ended) this.giveUp();
+    else this.pause();
+    this.answerNo();
+  }
+
+  /** Starts a thread later. Until then lines gather in the ring, and what has no room is lost. */
+  private pause(): void {
+    this.pausing = setTimeout(() => this.resume(), PAUSE_MS).unref();
+  }
+
+  private resume(): void {
+    if (!this.pausing) return;
+    clearTimeout(this.pausing);
+    this.pausing = undefined;
+    this.start();
+    this.answerNo();
   }
 
   /** What a thread had in memory alone is lost with it. */
