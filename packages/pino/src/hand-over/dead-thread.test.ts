@@ -174,6 +174,14 @@ it('a close in the meantime tries once more, and counts what nobody takes', asyn
   expect(stats).toMatchObject({ accepted: of(3), droppedBy: { handOverStalled: of(3) } });
 });
 
+it('the destination is told of the loss, where nothing more is logged, too', () => {
+  const logs = stream();
+  tell({ accepted: of(7), queued: of(7) });
+  die();
+  void logs.close();
+  expect(take()).toContain('"msg":"7 records dropped: threadDied"');
+});
+
 it('each death is said, the last of them at the end at the latest', async () => {
   const logs = stream('stderr');
   tell({ accepted: of(7), queued: of(7) });

@@ -106,7 +106,7 @@ export class Relay implements Shipper {
     this.writes++;
     if (this.ended) this.lost.add('closed', tally([asBuffer(chunk)]));
     else if (!this.ring.write(chunk, this.patienceMs())) this.full(chunk, this.ring.taken);
-    else this.lost.tell((lines) => this.ring.write(lines, 0));
+    else this.tellLosses();
     return true;
   }
 
@@ -141,8 +141,7 @@ export class Relay implements Shipper {
     this.closing = new Promise((done) => {
       this.closed = done;
     });
-    this.ended = true;
-    this.ring.end();
+    this.end();
     this.resume();
     this.port?.ref();
     this.watch(this.closing);
@@ -158,8 +157,7 @@ export class Relay implements Shipper {
     }
     if (this.departed) return;
     this.departed = true;
-    this.ended = true;
-    this.ring.end();
+    this.end();
     if (this.worker) {
       const done = this.ring.waitUntilDone(this.deadlineMs + GRACE_MS);
       this.hearAll();
@@ -180,6 +178,17 @@ export class Relay implements Shipper {
     const stats =
       stranded.bytes === 0 ? told : sumOfStats(told, { ...noStats(told), accepted: stranded, queued: stranded });
     return this.lost.in(stats);
+  }
+
+  /** Lets the thread know that nothing more comes, but for what is lost and was not told. */
+  private end(): void {
+    if (!this.ended) this.tellLosses();
+    this.ended = true;
+    this.ring.end();
+  }
+
+  private tellLosses(): void {
+    this.lost.tell((lines) => this.ring.write(lines, 0));
   }
 
   /** How long a write may wait for room. */
