@@ -23,7 +23,8 @@ async function run({ ring, account: memory, options, port, deadlineMs }: HandOve
   const account = new Account(memory);
   const settle = () => account.write(shipping.stats());
   // Of what is lost here, and counted as such, it is enough to tell now and then.
-  subscribe('spillway:batchAcked', settle);
+  // Not at once: it is told before it is counted.
+  subscribe('spillway:batchAcked', () => setImmediate(settle));
   subscribe('spillway:batchSpilled', settle);
   const say = (answer: Answer) => {
     // What is told is never ahead of the account.
