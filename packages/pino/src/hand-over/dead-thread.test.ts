@@ -96,6 +96,39 @@ it('what one had taken and did not live to tell is lost with it', () => {
   expect(balanced(logs)).toMatchObject({ accepted: of(10), acked: of(3), droppedBy: { threadDied: of(7) } });
 });
 
+it('what several routes had is accounted for in each of them, and what is lost in the sum', () => {
+  const to = ['http', { url: name.destination }] as const;
+  open = spillway({
+    routes: [{ kind: 'audit', to }, { to }],
+    worker: true,
+    warnings: 'off',
+    close: { deadlineMs: 50 },
+  });
+  const part = { ...noStats(name), accepted: of(5) };
+  const routes = (first: Partial<Stats>, second: Partial<Stats>) => [
+    { ...part, ...first },
+    { ...part, ...second },
+  ];
+  tell(
+    { accepted: of(10), inFlight: of(10), routes: routes({ inFlight: of(5) }, { inFlight: of(5) }) },
+    { routes: routes({ acked: of(2), queued: of(3) }, { spooled: of(4), queued: of(1) }) },
+  );
+  die();
+  const stats = balanced(open);
+  expect(stats).toMatchObject({ accepted: of(10), acked: of(2), spooled: of(4), droppedBy: { threadDied: of(4) } });
+  expect(stats.routes).toMatchObject([{ acked: of(2) }, { spooled: of(4) }]);
+  for (const route of stats.routes!) expect(imbalance(route)).toEqual(none);
+  tell({
+    accepted: of(3),
+    acked: of(3),
+    recovered: of(3),
+    routes: routes({ accepted: none }, { accepted: of(3), acked: of(3), recovered: of(3) }),
+  });
+  die();
+  expect(balanced(open)).toMatchObject({ accepted: of(10), acked: of(5), spooled: of(1) });
+  expect(open.stats().routes).toMatchObject([{ acked: of(2) }, { acked: of(3), spooled: of(1) }]);
+});
+
 it('what it told last is heard, and what it dropped is not lost again', () => {
   const logs = stream();
   const dropped = { dropped: of(4), droppedBy: { queueFull: of(4) } };
