@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import type { Readable } from 'node:stream';
 import 'reflect-metadata';
+import type { ArgumentsHost, MiddlewareConsumer } from '@nestjs/common';
 import * as common12 from '@nestjs/common';
 import * as core12 from '@nestjs/core';
 import { ExpressAdapter as Express12 } from '@nestjs/platform-express';
@@ -107,6 +108,80 @@ adapterSuite(
   'Nest 11 on Fastify',
   starter(common11, core11, () => new Fastify11() as unknown as Adapter, true),
 );
+
+describe.each([
+  ['Nest 12 on Express', common12, core12, () => new Express12()],
+  ['Nest 12 on Fastify', common12, core12, () => new Fastify12() as unknown as Adapter],
+  ['Nest 11 on Express', common11, core11, () => new Express11()],
+  ['Nest 11 on Fastify', common11, core11, () => new Fastify11() as unknown as Adapter],
+])('errors of %s', (_name, common, core, adapter) => {
+  it('are in the record wherever they are thrown, and whoever answers them', async () => {
+    const { lines, logger } = pinoLines();
+    const { Module, Controller, Get, Param, UseGuards, UseInterceptors, UseFilters, ParseIntPipe, Catch } = common;
+    const thrower = (where: string) => () => {
+      throw new RangeError(`${where} password=hunter2`);
+    };
+    class Answering {
+      catch(_error: unknown, host: ArgumentsHost) {
+        const response = host.switchToHttp().getResponse<{ status(code: number): { send(body: string): void } }>();
+        response.status(418).send('teapot');
+      }
+    }
+    Catch(RangeError)(Answering);
+    class Things {
+      guarded() {}
+      refused() {}
+      piped() {}
+      intercepted() {}
+      handled() {
+        thrower('handler')();
+      }
+    }
+    const { prototype } = Things;
+    const on = (name: keyof Things, ...decorators: (MethodDecorator & ClassDecorator)[]) => {
+      for (const decorator of [Get(name), ...decorators] as MethodDecorator[]) {
+        decorator(prototype, name, Object.getOwnPropertyDescriptor(prototype, name)!);
+      }
+    };
+    Param('id', ParseIntPipe)(prototype, 'piped', 0);
+    on('guarded', UseGuards({ canActivate: thrower('guard') }));
+    on('refused', UseGuards({ canActivate: async () => false }));
+    on('piped');
+    on('intercepted', UseInterceptors({ intercept: thrower('interceptor') }));
+    on('handled', UseFilters(new Answering()));
+    Controller()(Things);
+    class App {
+      configure(consumer: MiddlewareConsumer) {
+        consumer
+          .apply(() => {
+            throw new Error('middleware password=hunter2');
+          })
+          .forRoutes('middleware');
+      }
+    }
+    Module({
+      imports: [RequestLogModule.forRoot({ logger })],
+      controllers: [Things],
+      providers: [{ provide: 'APP_FILTER', useClass: Answering }],
+    })(App);
+    const app = await core.NestFactory.create(App, adapter(), { logger: false, forceCloseConnections: true });
+    await app.listen(0, '127.0.0.1');
+    const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
+    for (const path of ['guarded', 'refused', 'piped', 'intercepted', 'handled', 'middleware']) {
+      await ask(`${url}/${path}`);
+    }
+    const records = await lines.recordsWhen(6);
+    await app.close();
+    expect(records).toMatchObject([
+      { status: 418, level: 40, err: { type: 'RangeError', message: 'guard password=[Redacted]' } },
+      { status: 403, level: 40, err: { type: 'ForbiddenException' } },
+      { status: 400, level: 40, err: { type: 'BadRequestException' } },
+      { status: 418, level: 40, err: { message: 'interceptor password=[Redacted]' } },
+      { status: 418, level: 40, err: { message: 'handler password=[Redacted]' } },
+      { status: 500, level: 50, err: { message: 'middleware password=[Redacted]' } },
+    ]);
+  });
+});
 
 describe('Nest', () => {
   it('takes options from providers, leaves routes out, and logs for Nest itself', async () => {

@@ -6,11 +6,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type {
   CallHandler,
   DynamicModule,
+  ExceptionFilter,
   ExecutionContext,
   FactoryProvider,
   MiddlewareConsumer,
   NestInterceptor,
 } from '@nestjs/common';
+import { recordError } from './context/current.js';
 import { NestLogger } from './nest-logger.js';
 import { bindBody, dress, nodeReader, opened } from './node-request.js';
 import type { ExchangeReader } from './request/exchange.js';
@@ -94,8 +96,9 @@ function moduleOf(
     providers: [
       ready,
       { provide: NestLogger, inject: [READY], useFactory: () => new NestLogger(cell.log!.logger) },
-      // The token by which Nest knows interceptors of the whole application.
+      // The tokens by which Nest knows interceptors and filters of the whole application.
       { provide: 'APP_INTERCEPTOR', inject: [READY], useFactory: interceptor },
+      { provide: 'APP_FILTER', useFactory: onlooker },
     ],
     exports: [NestLogger],
   };
@@ -154,6 +157,34 @@ interface Observer {
   next(value: unknown): void;
   error(error: unknown): void;
   complete(): void;
+}
+
+/** The key under which Nest keeps the classes that a filter catches. */
+const CAUGHT = '__filterCatchExceptions__';
+
+/**
+ * A filter that catches nothing, and sees what is thrown around interceptors, as by guards and middleware: Nest asks the classes
+ * of each filter whether an error is of theirs, and the class of this one has a look at it and says no.
+ */
+function onlooker(): ExceptionFilter {
+  const looked = {
+    [Symbol.hasInstance](error: unknown): boolean {
+      recordError(error);
+      return false;
+    },
+  };
+  class Onlooker implements ExceptionFilter {
+    catch(error: unknown): never {
+      throw error;
+    }
+  }
+  (Reflect as unknown as Metadata).defineMetadata(CAUGHT, [looked], Onlooker);
+  return new Onlooker();
+}
+
+/** What `reflect-metadata`, which Nest loads, adds to `Reflect`. */
+interface Metadata {
+  defineMetadata(key: string, value: unknown, target: object): void;
 }
 
 /**
