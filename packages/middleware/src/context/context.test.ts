@@ -10,6 +10,7 @@ import { createLogger, type Logger } from '../loggers/logger.js';
 import { storage } from '../shared.js';
 import { Lines, pinoLines, until } from '../test-kit/lines.js';
 import { addContext, addToRecord, countInRecord, recordError, requestContext, runInContext } from './current.js';
+import { fingersCrossed } from './fingers-crossed.js';
 import { contextMixin, withContext } from './pino.js';
 import { contextHookOf } from './pino-parts.js';
 import { harmlessId, uuidv7 } from './request-id.js';
@@ -122,6 +123,69 @@ describe.each([
   it('is recognized as carrying the context', () => {
     expect(contextHookOf(logger)).not.toBe('none');
     expect(contextHookOf(logger.child({ a: 1 }))).toBe(contextHookOf(logger));
+  });
+});
+
+/** Work that begins when its `then` is called, each time anew, as the queries of databases do. */
+function queryOf(work: () => Promise<string>): PromiseLike<string> & { runs: number } {
+  const query: ReturnType<typeof queryOf> = {
+    runs: 0,
+    // biome-ignore lint/suspicious/noThenProperty: this is what it is about
+    then(done, failed) {
+      query.runs++;
+      return work().then(done, failed);
+    },
+  };
+  return query;
+}
+
+describe('runInContext', () => {
+  it.each([{ requestId: 'job-1' }, undefined])(
+    'begins what is returned once, in the context (ids: %j)',
+    async (ids) => {
+      const { lines, logger } = pinoLines();
+      const query = queryOf(async () => {
+        await Promise.resolve();
+        logger.info('running');
+        return 'rows';
+      });
+      const ask = () => runInContext({ part: 'query' }, () => query, ids);
+      const rows = await runInContext({ job: 'report' }, ask, { requestId: 'outer' });
+      expect([rows, query.runs]).toEqual(['rows', 1]);
+      expect(lines.all()).toMatchObject([
+        { msg: 'running', job: 'report', part: 'query', request_id: ids?.requestId ?? 'outer' },
+      ]);
+    },
+  );
+
+  it('settles what is held when such work has ended, by how it ended', async () => {
+    const lines = new Lines();
+    const destination = fingersCrossed(lines);
+    const logger = pino10(withContext({ level: 'debug' }), destination);
+    const work = (bad: boolean) => () =>
+      queryOf(async () => {
+        await new Promise((resolve) => setImmediate(resolve));
+        logger.debug({ bad }, 'detail');
+        if (bad) throw new Error('no rows');
+        return 'rows';
+      });
+    await runInContext({}, work(false));
+    await expect(runInContext({}, work(true))).rejects.toThrow('no rows');
+    expect(lines.all()).toMatchObject([{ msg: 'detail', bad: true }]);
+    expect(destination.stats()).toMatchObject({ held: 0, released: 1, discarded: 1 });
+  });
+
+  it('hides no rejection that nobody waits for', async () => {
+    const unhandled: unknown[] = [];
+    const listeners = process.listeners('unhandledRejection');
+    process.removeAllListeners('unhandledRejection').on('unhandledRejection', (error) => unhandled.push(error));
+    runInContext({}, async () => {
+      throw new Error('forgotten');
+    });
+    await until(() => unhandled.length > 0, 'the rejection');
+    process.removeAllListeners('unhandledRejection');
+    for (const listener of listeners) process.on('unhandledRejection', listener);
+    expect(unhandled).toMatchObject([{ message: 'forgotten' }]);
   });
 });
 

@@ -1,6 +1,7 @@
 // The application's own way to the context of the running request. In: calls from anywhere during a request. Out: fields on its
 // lines and its record. Invariant: outside of a request nothing happens and nothing is thrown.
 
+import { begun } from '../promises.js';
 import { createRedaction, type Redaction } from '../redaction/redaction.js';
 import { storage } from '../shared.js';
 import { type Fields, RequestContext } from './request-context.js';
@@ -73,12 +74,18 @@ export interface ContextIds {
 /**
  * Runs a function in a context: a job, a message of a queue, a part of a request. Within a request, ids are kept and the fields
  * are added for the lines logged during the function.
+ *
+ * What the function returns is taken as `await` takes it: a query, or whatever else begins when its `then` is called, begins in
+ * the context, and a promise is returned.
  * @example await runInContext({ job: job.name }, () => work(job), { requestId: job.id })
  */
-export function runInContext<T>(fields: Fields, run: () => T, ids: ContextIds = {}): T {
+export function runInContext<T>(fields: Fields, run: () => PromiseLike<T>, ids?: ContextIds): Promise<T>;
+export function runInContext<T>(fields: Fields, run: () => T, ids?: ContextIds): T;
+export function runInContext(fields: Fields, run: () => unknown, ids: ContextIds = {}): unknown {
   const outer = storage.getStore();
+  const begin = () => begun(run());
   if (outer !== undefined && ids.requestId === undefined && ids.traceparent === undefined) {
-    return storage.run(outer.derive(fields), run);
+    return storage.run(outer.derive(fields), begin);
   }
   standard ??= createRedaction();
   const context = new RequestContext({
@@ -88,23 +95,25 @@ export function runInContext<T>(fields: Fields, run: () => T, ids: ContextIds = 
     redaction: outer?.redaction ?? standard,
   });
   context.add({ ...outer?.fields, ...fields });
-  return settled(context, () => storage.run(context, run));
+  return settled(context, () => storage.run(context, begin));
 }
 
 /** Lets go of the lines held for work that is no request, or writes them, when it has ended. */
-function settled<T>(context: RequestContext, run: () => T): T {
-  let result: T;
+function settled(context: RequestContext, run: () => unknown): unknown {
+  const failed = (error: unknown): never => {
+    context.settle(true);
+    throw error;
+  };
+  const done = <T>(result: T): T => {
+    context.settle(false);
+    return result;
+  };
+  let result: unknown;
   try {
     result = run();
   } catch (error) {
-    context.settle(true);
-    throw error;
+    failed(error);
   }
-  if (result instanceof Promise) {
-    result.then(
-      () => context.settle(false),
-      () => context.settle(true),
-    );
-  } else context.settle(false);
-  return result;
+  // A promise of its own is handed on: beside it, a rejection that nobody waits for would count as seen.
+  return result instanceof Promise ? result.then(done, failed) : done(result);
 }
