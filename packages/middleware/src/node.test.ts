@@ -60,6 +60,47 @@ test('a request that was made up has the headers that it has', () => {
   expect.assertions(1);
 });
 
+/** A promise of a library: not one of the language, but with the same ways to make one. */
+class Foreign {
+  static resolve = (value: unknown) => new Foreign(Promise.resolve(value));
+  static reject = (error: unknown) => new Foreign(Promise.reject(error));
+  private readonly promise: Promise<unknown>;
+
+  constructor(promise: Promise<unknown>) {
+    this.promise = promise;
+  }
+
+  // biome-ignore lint/suspicious/noThenProperty: a promise has one
+  then(done: (value: unknown) => unknown, failed: (error: unknown) => unknown): Foreign {
+    // What comes of it is nobody's here, as it is Node's where listeners return promises.
+    return new Foreign(this.promise.then(done, failed).catch(() => {}));
+  }
+}
+
+test('what a promise of any library rejects with is in the record, and what only has a `then` is left alone', async () => {
+  const { lines, logger } = pinoLines();
+  let begun = 0;
+  const app = await serve((req, res) => {
+    const listener = () => {
+      if (req.url === '/rejects') return Foreign.reject(new Error('no luck'));
+      res.end();
+      // biome-ignore lint/suspicious/noThenProperty: this is what it is about
+      return { then: () => begun++ };
+    };
+    withRequestLog(listener, { logger })(req, res);
+    if (req.url === '/rejects') setImmediate(() => res.writeHead(500).end());
+  });
+  await ask(`${app.url}/rejects`);
+  await ask(`${app.url}/lazy`);
+  const records = await lines.recordsWhen(2);
+  await app.close();
+  expect(records).toMatchObject([
+    { url: '/rejects', level: 50, err: { message: 'no luck' } },
+    { url: '/lazy', level: 30, status: 200 },
+  ]);
+  expect(begun).toBe(0);
+});
+
 /** A server of HTTP/2 with a client. */
 async function overHttp2(listener: Parameters<typeof withRequestLog>[0]) {
   const { lines, logger } = pinoLines();

@@ -3,6 +3,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { bindBody, dress, type LoggedRequest, nodeReader, opened } from './node-request.js';
+import { isPromise } from './promises.js';
 import type { ExchangeReader } from './request/exchange.js';
 import type { RequestLogOptions } from './request/options.js';
 import { RequestLog } from './request/request-log.js';
@@ -80,7 +81,7 @@ export function withRequestLog(
     storage.run(context, () => {
       try {
         const result = listener(logged, res);
-        if (result instanceof Promise) result.catch(failed);
+        if (isPromise(result)) result.then(undefined, failed);
       } catch (error) {
         failed(error);
       }
