@@ -30,15 +30,14 @@ export interface ContextParts {
   readonly redaction: Redaction;
 }
 
-// The keys that loggers and this package write themselves.
-const RESERVED = new Set([
+/** The keys that loggers and this package write themselves, beside that of the id. */
+export const RESERVED: ReadonlySet<string> = new Set([
   'level',
   'time',
   'msg',
   'pid',
   'hostname',
   'kind',
-  'request_id',
   'trace_id',
   'span_id',
   'trace_flags',

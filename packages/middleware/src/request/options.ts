@@ -1,6 +1,7 @@
 // The options of request logging, named as in pino-http where it has them. In: what a user wrote. Out: the same, checked.
 // Invariant: an unknown key or a value of the wrong kind is an error at start-up that names it.
 
+import { RESERVED } from '../context/request-context.js';
 import { LEVEL_NAMES, type LevelName } from '../levels.js';
 import { option, optionError } from '../option-error.js';
 import type { RedactOptions } from '../redaction/redaction.js';
@@ -197,6 +198,9 @@ export const RECORD_KEYS: Readonly<RecordKeys> = {
   res: 'res',
 };
 
+/** The keys of records that no option changes. */
+export const FIXED_KEYS: readonly string[] = [...RESERVED, 'aborted', 'sample_rate'];
+
 /** A token of HTTP; Node throws at any other name of a header. https://www.rfc-editor.org/rfc/rfc9110#name-tokens */
 const HEADER = /^[\w!#$%&'*+.^`|~-]+$/;
 
@@ -228,6 +232,19 @@ function isHeaderName(name: unknown): boolean {
   return typeof name === 'string' && HEADER.test(name);
 }
 
+/** Two fields of one name would make a line that every reader understands in its own way. */
+function checkKeys(given: Partial<RecordKeys>): void {
+  option.known(given, Object.keys(RECORD_KEYS), 'customAttributeKeys');
+  const all = Object.entries({ ...RECORD_KEYS, ...given });
+  for (const [name, key] of Object.entries(given)) {
+    const path = `customAttributeKeys.${name}`;
+    option.string(key, path);
+    if (FIXED_KEYS.includes(key)) throw optionError(path, 'a key that neither loggers nor records have anyway', key);
+    const [other] = all.find(([field, taken]) => field !== name && taken === key) ?? [];
+    if (other !== undefined) throw optionError(path, `another key than that of \`${other}\``, key);
+  }
+}
+
 /**
  * Checks what types cannot, and what users of JavaScript write.
  * @throws with the code `SPILLWAY_OPTIONS_INVALID`
@@ -249,9 +266,7 @@ export function checkOptions<Req, Res>(options: RequestLogOptions<Req, Res>): vo
     if (autoLogging.quiet !== undefined && autoLogging.quiet !== false)
       option.strings(autoLogging.quiet, 'autoLogging.quiet');
   }
-  option.known(customAttributeKeys ?? {}, Object.keys(RECORD_KEYS), 'customAttributeKeys');
-  for (const [name, key] of Object.entries(customAttributeKeys ?? {}))
-    option.string(key, `customAttributeKeys.${name}`);
+  checkKeys(customAttributeKeys ?? {});
   option.known(serializers ?? {}, ['req', 'res', 'err'], 'serializers');
   for (const [name, serializer] of Object.entries(serializers ?? {})) option.fn(serializer, `serializers.${name}`);
   if (requestIdHeader !== undefined && requestIdHeader !== false && !isHeaderName(requestIdHeader))

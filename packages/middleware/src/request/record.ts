@@ -7,7 +7,7 @@ import { decimalJson, innerJson, keyJson, repeatingField, valueJson } from '../i
 import type { Redaction } from '../redaction/redaction.js';
 import { assign } from '../redaction/sanitize.js';
 import type { ExchangeReader } from './exchange.js';
-import { RECORD_KEYS, type RecordKeys, type RequestLogOptions } from './options.js';
+import { FIXED_KEYS, RECORD_KEYS, type RecordKeys, type RequestLogOptions } from './options.js';
 
 /** How a request ended, as far as it is decided before the record is made. */
 export interface Outcome {
@@ -39,8 +39,6 @@ interface Facts {
 }
 
 const KIND = { key: 'kind', value: 'access', json: ',"kind":"access"' };
-/** Keys that no option changes; the first three come with the ids of the context. */
-const FIXED = ['trace_id', 'span_id', 'trace_flags', 'aborted', 'sample_rate'];
 
 /** The facts, in the order of their fields. */
 const FACTS = [
@@ -54,29 +52,26 @@ const FACTS = [
   'remoteAddress',
 ] as const satisfies readonly (keyof Facts)[];
 
-type Name = keyof RecordKeys | 'aborted' | 'sample_rate';
-
 /** Makes records. */
 export class RecordMaker<Req, Res> {
   private readonly options: RequestLogOptions<Req, Res>;
   private readonly read: ExchangeReader<Req, Res>;
   private readonly redaction: Redaction;
-  private readonly keys: Readonly<Record<Name, Key>>;
+  private readonly keys: Readonly<Record<keyof RecordKeys, Key>>;
   private readonly taken: ReadonlySet<string>;
 
   constructor(options: RequestLogOptions<Req, Res>, read: ExchangeReader<Req, Res>, redaction: Redaction) {
     this.options = options;
     this.read = read;
     this.redaction = redaction;
-    const fixed = Object.fromEntries(FIXED.map((name) => [name, name]));
-    const names: Record<string, string> = { ...fixed, ...RECORD_KEYS, ...options.customAttributeKeys };
+    const names: RecordKeys = { ...RECORD_KEYS, ...options.customAttributeKeys };
     this.keys = Object.fromEntries(
       Object.entries(names).map(([name, key]) => [
         name,
         { name: key, before: keyJson(key), field: repeatingField(key) },
       ]),
     ) as typeof this.keys;
-    this.taken = new Set([...Object.values(names), KIND.key, 'level', 'time', 'msg']);
+    this.taken = new Set([...Object.values(names), ...FIXED_KEYS]);
   }
 
   /** The record as fields. */
@@ -133,8 +128,8 @@ export class RecordMaker<Req, Res> {
     if (!own && !added && !aborted && sampleRate === undefined && error === undefined) return undefined;
     const { keys, redaction } = this;
     const rest: Fields = {};
-    if (aborted) rest[keys.aborted.name] = true;
-    if (sampleRate !== undefined) rest[keys.sample_rate.name] = sampleRate;
+    if (aborted) rest.aborted = true;
+    if (sampleRate !== undefined) rest.sample_rate = sampleRate;
     if (error !== undefined) rest[keys.err.name] = this.error(error);
     if (serializers?.req !== undefined) rest[keys.req.name] = redaction.value(serializers.req(req));
     if (serializers?.res !== undefined) rest[keys.res.name] = redaction.value(serializers.res(res));

@@ -10,6 +10,7 @@ import { type NodeRequestLogOptions, withRequestLog } from '../node.js';
 import { type Started, serve } from '../test-kit/adapter-suite.js';
 import { type Ask, ask } from '../test-kit/http-client.js';
 import { Lines, pinoLines } from '../test-kit/lines.js';
+import { FIXED_KEYS } from './options.js';
 import { signedLevel, signLevel } from './signed-level.js';
 
 type Listener = Parameters<typeof withRequestLog>[0];
@@ -190,6 +191,19 @@ describe('options known from pino-http', () => {
     [{ sampling: { keep: [{}] } }, 'Expected `sampling.keep[0]` to be a rule'],
     [{ routeLevels: [{ path: '/x', level: 'x' }] }, 'Expected `routeLevels[0].level`'],
     [{ customAttributeKeys: { requestId: 'x' } }, 'Unknown option `customAttributeKeys.requestId`'],
+    [{ customAttributeKeys: { err: 5 } }, 'Expected `customAttributeKeys.err` to be a string, got `5` (number)'],
+    [{ customAttributeKeys: { reqId: 'kind' } }, 'Expected `customAttributeKeys.reqId` to be a key that neither'],
+    [{ customAttributeKeys: { err: 'msg' } }, 'Expected `customAttributeKeys.err` to be a key that neither'],
+    [{ customAttributeKeys: { bytes: 'pid' } }, 'Expected `customAttributeKeys.bytes` to be a key that neither'],
+    [{ customAttributeKeys: { url: 'sample_rate' } }, 'Expected `customAttributeKeys.url` to be a key that neither'],
+    [
+      { customAttributeKeys: { err: 'status' } },
+      'Expected `customAttributeKeys.err` to be another key than that of `status`, got `status` (string)',
+    ],
+    [
+      { customAttributeKeys: { url: 'a', bytes: 'a' } },
+      'Expected `customAttributeKeys.url` to be another key than that of `bytes`',
+    ],
     [{ sampling: true }, 'Expected `sampling` to be an object, got `true` (boolean)'],
     [{ sampling: { keep: { status: 500 } } }, 'Expected `sampling.keep` to be an array'],
     [{ sampling: { keep: [null] } }, 'Expected `sampling.keep[0]` to be an object'],
@@ -212,6 +226,17 @@ describe('options known from pino-http', () => {
 });
 
 describe('the record', () => {
+  it('has no key twice, whatever the application adds', async () => {
+    const { lines, logger } = pinoLines();
+    const taken = { ...Object.fromEntries(FIXED_KEYS.map((key) => [key, 'mine'])), url: 'mine', id: 'mine' };
+    const customAttributeKeys = { url: 'status', status: 'url', reqId: 'id' };
+    await send({ logger, customProps: () => taken, customAttributeKeys }, { path: '/x' });
+    await lines.recordsWhen(1);
+    const keys = [...lines.raw[0]!.matchAll(/"(\w+)":/g)].map(([, key]) => key);
+    expect(new Set(keys).size).toBe(keys.length);
+    expect(lines.all()).toMatchObject([{ url: 200, status: '/x', _url: 'mine', _id: 'mine', _pid: 'mine' }]);
+  });
+
   it('is wide: what handlers add is on it, and only the context on lines', async () => {
     const { lines, logger } = pinoLines();
     await send(
