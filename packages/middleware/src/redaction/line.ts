@@ -3,7 +3,7 @@
 // the values of secret keys and the secrets within strings are replaced.
 // Invariant: what is not JSON is treated as text; never throws.
 
-import { hides, isHeaderValue, namesCredentials, type SecretNames } from './secret-names.js';
+import { hides, isHeaderValue, type SecretNames } from './secret-names.js';
 import { joinHints, suspicion } from './suspicion.js';
 import type { TextRedaction } from './text.js';
 
@@ -37,7 +37,7 @@ export function lineRedaction(names: SecretNames, texts: TextRedaction, censor: 
       const start = afterSpace(line, next + 1);
       const hidesNext = isKey
         ? hides(names.secrecy(text), typeAt(line, start))
-        : line.charCodeAt(next) === COMMA && namesCredentials(text) && isHeaderValue(itemAt(line, start));
+        : line.charCodeAt(next) === COMMA && names.namesCredentials(text) && isHeaderValue(itemAt(line, start));
       if (!hidesNext) {
         const clean = texts.text(text);
         if (clean !== text) {

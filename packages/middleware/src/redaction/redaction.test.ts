@@ -127,6 +127,32 @@ describe('secret keys', () => {
     expect(own.line('{"internal_note":"x","token_type":"mac"}')).toBe('{"internal_note":"***","token_type":"mac"}');
   });
 
+  it.each([
+    ['token_count=5 and token=t', 'token_count=5 and token=[Redacted]'],
+    ['TOKEN_COUNT: 5', 'TOKEN_COUNT: 5'],
+    ['my_token_count=5, token_count2=6', 'my_token_count=[Redacted], token_count2=[Redacted]'],
+    ['token_count=a:password=b', 'token_count=a:password=[Redacted]'],
+    ['{"token_count":"a","b":{"token_count":[1]},"pin":"1"}', '{"token_count":"a","b":{"token_count":[1]},"pin":"1"}'],
+    ["{ 'token_count' => { a: 1 }, otp: '1' }", "{ 'token_count' => { a: 1 }, otp: '1' }"],
+    ['{\\"token_count\\":\\"a\\",\\"token\\":\\"t\\"}', '{\\"token_count\\":\\"a\\",\\"token\\":\\"[Redacted]\\"}'],
+    ['{"apis.pin":1,"auth":"a"}', '{"apis.pin":1,"auth":"[Redacted]"}'],
+    ['GET /cb?code=a&token_count=5&key=k', 'GET /cb?code=a&token_count=5&key=[Redacted]'],
+    ['Cookie: a=1\nAuthorization: b', 'Cookie: a=1\nAuthorization: [Redacted]'],
+    ['a.b=1&a.b_token=2&c*d-token=3', 'a.b=1&a.b_token=[Redacted]&c*d-token=3'],
+  ])('knows exceptions within text, too: %s', (text, safe) => {
+    const own = createRedaction({ allow: ['Token_Count', 'pin', 'code', 'cookie', 'c*d-token'] });
+    expect(own.text(text)).toBe(safe);
+    expect(JSON.parse(own.line(JSON.stringify({ msg: text }))).msg).toBe(safe);
+  });
+
+  it('knows exceptions within headers that are a list', () => {
+    const own = createRedaction({ allow: ['cookie'] });
+    const data = { headers: ['Cookie', 'a=1', 'Authorization', 'b 1'] };
+    const safe = { headers: ['Cookie', 'a=1', 'Authorization', '[Redacted]'] };
+    expect(own.value(data)).toEqual(safe);
+    expect(JSON.parse(own.line(JSON.stringify(data)))).toEqual(safe);
+  });
+
   it('names the option that is wrong', () => {
     expect(() => createRedaction({ maxDept: 3 } as object)).toThrow(
       'Unknown option `redact.maxDept`, did you mean `maxDepth`?',

@@ -11,7 +11,7 @@ import { textRedaction } from './text.js';
 export interface RedactOptions extends Partial<SanitizeLimits> {
   /** More names that are secret wherever they are part of a key, in any case, joined by `-`, `_`, `.` or nothing. */
   readonly keys?: readonly string[];
-  /** Whole names that are not secret although they look so, as `token_type`. */
+  /** Whole names that are not secret although they look so, as `token_type`: of keys, and within text. */
   readonly allow?: readonly string[];
   /**
    * What is written in place of a secret.

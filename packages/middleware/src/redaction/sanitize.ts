@@ -4,7 +4,7 @@
 // what was cut is marked where it was cut.
 
 import { errorEntries, isError } from './error-entries.js';
-import { hides, isHeaderValue, namesCredentials, type SecretNames } from './secret-names.js';
+import { hides, isHeaderValue, type SecretNames } from './secret-names.js';
 import type { TextRedaction } from './text.js';
 
 /** How much of a value is kept. */
@@ -129,7 +129,7 @@ class Walk {
         out.push(`[+${size - out.length} items]`);
         break;
       }
-      const hidden = this.names !== undefined && namesCredentials(before) && isHeaderValue(item);
+      const hidden = this.names?.namesCredentials(before) === true && isHeaderValue(item);
       out.push(hidden ? this.censor : (this.value(item) ?? null));
       before = item;
     }

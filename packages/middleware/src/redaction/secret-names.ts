@@ -38,10 +38,14 @@ const REMEMBERED_NAMES = 2000;
 export interface SecretNames {
   /** What the name of a key says about its value. */
   secrecy(key: string): Secrecy;
+  /** Whether a text in a list names a header whose value, the next item, is a secret: headers that are no object, `['Cookie', 'a=1']`. */
+  namesCredentials(item: unknown): boolean;
   /** Source of a pattern for a name within text, up to its closing quote if it has one. */
   readonly named: string;
   /** Source of a pattern for a query parameter up to its value. */
   readonly query: string;
+  /** Source of a pattern for the name of a header whose secret goes on to the end of its line. */
+  readonly header: string;
   /** Finds every text with a secret name in it. */
   readonly textHint: Hint;
   /** Finds every line in which a whole key could be secret. */
@@ -55,9 +59,19 @@ function flexible(name: string): readonly (readonly [string, string])[] {
     .split(/[-_. ]+/)
     .filter((word) => word !== '');
   if (words.length === 0) return [];
-  const pattern = words.map((word) => word.replace(/[^A-Za-z0-9]/g, '\\$&')).join('[-_. ]{0,3}');
+  const pattern = words.map(literally).join('[-_. ]{0,3}');
   const long = words.find((word) => /^[A-Za-z0-9]{3}/.test(word));
   return [[pattern, long?.slice(0, 3).toLowerCase() ?? '']];
+}
+
+/** Source of a pattern for the end of a name within text that is none of these as a whole. */
+function notAny(names: readonly string[]): string {
+  if (names.length === 0) return '';
+  return `(?<!(?<![\\w.-])(?:${names.map(literally).join('|')}))`;
+}
+
+function literally(text: string): string {
+  return text.replace(/[^A-Za-z0-9]/g, '\\$&');
 }
 
 /**
@@ -72,9 +86,11 @@ export function secretNames(names: {
   const all = [...STEMS, ...names.keys.flatMap(flexible)];
   const stems = [...new Set(all.map(([pattern]) => pattern))].join('|');
   const whole = WHOLE.join('|');
+  const secret = notAny(names.allow);
   // Within text, as in a body that is logged as it came, a whole name is one only between quotes.
-  const named = `(?:(?:${stems})[\\w.-]{0,40}\\\\*["']?|(?<=["'])(?:${whole})\\\\*["'])`;
-  const query = `[?&;](?:${QUERY.join('|')})=`;
+  const named = `(?:(?:${stems})[\\w.-]{0,40}${secret}\\\\*["']?|(?<=["'])(?:${whole})${secret}\\\\*["'])`;
+  const query = `[?&;](?:${QUERY.join('|')})${secret}=`;
+  const header = `(?:(?:proxy-)?authorization|(?:set-)?cookie)${secret}`;
   const contains = new RegExp(stems, 'i');
   const ends = new RegExp(`(?:${stems})$|^(?:${whole})$`, 'i');
   const allowed = new Set(names.allow.map((name) => name.toLowerCase()));
@@ -89,6 +105,7 @@ export function secretNames(names: {
   return {
     named,
     query,
+    header,
     textHint: {
       patterns: [stems, query, `["'](?:${whole})\\\\*["']`],
       anchors: [...all.map(([, anchor]) => anchor), ...QUERY_ANCHORS],
@@ -104,16 +121,12 @@ export function secretNames(names: {
       if (key.length <= 64) known.set(key, secrecy);
       return secrecy;
     },
+    namesCredentials: (item) => typeof item === 'string' && CREDENTIALS.test(item) && !allowed.has(item.toLowerCase()),
   };
 }
 
 const CREDENTIALS = /^(?:(?:proxy-)?authorization|(?:set-)?cookie|x-api-key|x-auth-token)$/i;
 const WORDS = /^[a-z-]*$/i;
-
-/** Whether a text in a list names a header whose value, the next item, is a secret: headers that are no object, `['Cookie', 'a=1']`. */
-export function namesCredentials(item: unknown): boolean {
-  return typeof item === 'string' && CREDENTIALS.test(item);
-}
 
 /** Whether an item of a list may be the value of a header, and not one more name, as in a list of headers that are allowed. */
 export function isHeaderValue(item: unknown): boolean {

@@ -29,7 +29,7 @@ const CREDENTIALS: Hint = {
 /** Compiles the patterns for a vocabulary. */
 export function textRedaction(names: SecretNames, censor: string): TextRedaction {
   // Header lines keep their secret up to the end of the line; pairs up to the next delimiter.
-  const header = /((?:proxy-)?authorization|(?:set-)?cookie)(\\*["']?\s{0,3}[:=]\s{0,3}\\*["']?)([^\r\n"'\\]+)/gi;
+  const header = new RegExp(`(${names.header}\\\\*["']?\\s{0,3}[:=]\\s{0,3}\\\\*["']?)[^\\r\\n"'\\\\]+`, 'gi');
   const quoted = new RegExp(`(${names.named}\\s{0,3}[:=]>?\\s{0,3})(\\\\*)(["'])`, 'gi');
   const bare = new RegExp(
     `(${names.named}\\s{0,3}[:=]>?\\s{0,3})(?!["'\\\\])(?:\\[[^\\]\\r\\n]*\\]?|\\{[^}\\r\\n]*\\}?|[^\\s"'&;,<>\\\\}\\]]+)`,
@@ -53,7 +53,7 @@ export function textRedaction(names: SecretNames, censor: string): TextRedaction
         .replace(scheme, (all, name: string, gap: string, value: string) =>
           name.toLowerCase() === 'bearer' || looksRandom(value) ? `${name}${gap}${censor}` : all,
         )
-        .replace(header, `$1$2${censor}`)
+        .replace(header, `$1${censor}`)
         .replace(bare, `$1${censor}`)
         .replace(parameter, `$1${censor}`)
         .replace(webToken, censor)
