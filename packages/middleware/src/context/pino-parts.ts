@@ -5,6 +5,7 @@
 
 import { remembering, valueJson } from '../inner-json.js';
 import { LEVELS } from '../levels.js';
+import type { Redaction } from '../redaction/redaction.js';
 import { CONTEXT_HOOK } from '../shared.js';
 
 /** Writes a line of a level, made of ready JSON and a message. */
@@ -49,7 +50,7 @@ const METADATA = Symbol.for('pino.metadata');
  * most of what a line costs. Only where nothing but our own hooks is set up, so that the line is the one pino would write.
  */
 export function lineWriterOf(logger: object): LineOf | undefined {
-  const { streamWrite } = (part(logger, 'hooks') ?? {}) as { streamWrite?: unknown };
+  const { streamWrite } = (part(logger, 'hooks') ?? {}) as { streamWrite?: { readonly redaction?: Redaction } };
   const prefixes = part(logger, 'lsCache');
   const time = part(logger, 'time');
   const bindings = part(logger, 'chindings');
@@ -66,11 +67,12 @@ export function lineWriterOf(logger: object): LineOf | undefined {
   if (Object.values(LEVELS).some((level) => (prefixes as Record<number, unknown>)[level] === undefined))
     return undefined;
   if (typeof bindings !== 'string' || typeof end !== 'string' || typeof stream?.write !== 'function') return undefined;
+  const bound = withoutSecrets(bindings, streamWrite?.redaction);
   // Messages are few and come again and again.
   const endOf = remembering((message: string) => [',"msg":', valueJson(message), end].join(''));
   return (level, json, message) => {
     const now = (time as () => string).call(logger);
-    const line = `${(prefixes as Record<number, string>)[level]}${now}${bindings}${json}${endOf(message)}`;
+    const line = `${(prefixes as Record<number, string>)[level]}${now}${bound}${json}${endOf(message)}`;
     if (stream[METADATA] === true) {
       stream.lastLevel = level;
       stream.lastObj = {};
@@ -80,6 +82,13 @@ export function lineWriterOf(logger: object): LineOf | undefined {
     }
     stream.write(line);
   };
+}
+
+/** The bindings of a logger, `,"a":1,"b":"x"`, as its hook would make them safe in every line. */
+function withoutSecrets(bindings: string, redaction: Redaction | undefined): string {
+  if (redaction === undefined || bindings === '') return bindings;
+  const safe = redaction.line(`{${bindings.slice(1)}}`);
+  return `,${safe.slice(1, safe.lastIndexOf('}'))}`;
 }
 
 function markOf(hook: unknown): unknown {

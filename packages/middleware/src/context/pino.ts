@@ -59,6 +59,7 @@ export function withContext<Options extends object>(
   const alone = hooks?.streamWrite === undefined && hooks?.logMethod === undefined;
   const streamWrite = Object.assign(lineHook(redaction, hooks?.streamWrite), {
     [CONTEXT_HOOK]: alone ? 'alone' : 'behind',
+    redaction,
   });
   return { ...options, hooks: { ...hooks, logMethod: methodHook(redaction, hooks?.logMethod), streamWrite } };
 }
@@ -71,10 +72,9 @@ function lineHook(redaction: Redaction, before: ((line: string) => string) | und
       const span = activeSpan();
       return span === undefined ? redaction.line(written) : spliced(redaction.line(written), traceJson(span));
     }
-    // The record of a request is made of parts that are safe already.
+    // The record of a request is made of parts that are safe already; what the logger itself adds to it is not.
     const { recording } = context.root;
-    if (recording !== undefined) return spliced(written, recording.json);
-    return spliced(redaction.line(written), context.lineJson());
+    return spliced(redaction.line(written), recording === undefined ? context.lineJson() : recording.json);
   };
 }
 

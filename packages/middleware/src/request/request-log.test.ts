@@ -322,6 +322,20 @@ describe('the record', () => {
     expect(records.map(({ url }) => url)).toEqual(['/verify/[Redacted]', '/shop;jsessionid=[Redacted]']);
   });
 
+  it.each([
+    ['written as a line', {}],
+    ['behind hooks', { hooks: { streamWrite: (line: string) => line } }],
+    ['as fields', { serializers: { other: () => 'x' } }],
+  ])('has no secrets of its logger: %s', async (_how, options) => {
+    const lines = new Lines();
+    const bindings = { apiKey: 'hunter2', db: 'postgres://app:hunter2@db/shop', service: 'shop' };
+    const logger = pino(withContext(options), lines).child(bindings);
+    await send({ logger });
+    const safe = { apiKey: '[Redacted]', db: 'postgres://[Redacted]@db/shop', service: 'shop' };
+    expect(await lines.recordsWhen(1)).toMatchObject([{ ...safe, status: 200, msg: 'request completed' }]);
+    expect(lines.raw.join()).not.toContain('hunter2');
+  });
+
   it('is a line of the level that the logger knows, where it knows none but its own', async () => {
     const lines = new Lines();
     const own = { customLevels: { info: 11, warn: 12, error: 13 }, useOnlyCustomLevels: true };
