@@ -5,7 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Context, MiddlewareHandler } from 'hono';
 import type { RequestContext } from './context/request-context.js';
-import { bindBody, brokeOff, nodeReader, sentBefore, warnDouble } from './node-request.js';
+import { bindBody, brokeOff, follow, type Marked, nodeReader, warnDouble } from './node-request.js';
 import type { ExchangeReader } from './request/exchange.js';
 import type { RequestLogger, RequestLogOptions } from './request/options.js';
 import { RequestLog } from './request/request-log.js';
@@ -95,7 +95,7 @@ function payEcho(c: Context): void {
 export function requestLog(options: HonoRequestLogOptions = {}): MiddlewareHandler {
   const log = new RequestLog(options, reader);
   return (c, next) => {
-    const marked = c as Context & { [CONTEXT]?: RequestContext };
+    const marked = c as Context & Marked;
     if (marked[CONTEXT] !== undefined) {
       warnDouble();
       return next();
@@ -105,18 +105,15 @@ export function requestLog(options: HonoRequestLogOptions = {}): MiddlewareHandl
     c.set('logger', log.loggerOf(context));
     c.set('requestId', context.requestId);
     const { incoming, outgoing } = nodeOf(c);
-    if (incoming !== undefined) {
-      (incoming as IncomingMessage & { [CONTEXT]?: RequestContext })[CONTEXT] = context;
-      if (outgoing !== undefined) context.sentBefore = sentBefore(incoming, outgoing);
-      bindBody(incoming, context);
-    }
-    const running = storage.run(context, next);
-    if (outgoing === undefined) return answered(log, context, c, running);
-    outgoing.on('close', () => {
+    if (incoming === undefined || outgoing === undefined) return answered(log, context, c, storage.run(context, next));
+    (incoming as Marked)[CONTEXT] = context;
+    follow(context, { req: incoming, res: outgoing }, () => {
       // What handlers throw has become an answer by now, and is kept here.
       context.error ??= c.error;
-      log.close(context, c, c, incoming === undefined ? !outgoing.writableFinished : brokeOff(incoming, outgoing));
+      log.close(context, c, c, brokeOff(incoming, outgoing));
     });
+    bindBody(incoming, context);
+    const running = storage.run(context, next);
     // One promise for each request instead of the three that `async` makes here: they cost more where contexts are carried.
     return running.then(nothing, (error: unknown) => {
       context.error ??= error;

@@ -1,10 +1,11 @@
 // Requests and responses of node:http, which most frameworks hand on. In: `IncomingMessage` and `ServerResponse`, also in the
 // dress of Express or of http2's compatibility layer. Out: a reader for them, and the way through them: context opened, next
 // step run inside, record written when the response closes.
-// Invariants: one listener a request, on `close`, which Node emits after the end and after an abort alike; a request that is seen
-// a second time is passed on untouched.
+// Invariants: one listener a request, on `close`, which Node emits after the end and after an abort alike, save for requests that
+// wait behind others; a request that is seen a second time is passed on untouched.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { RequestContext } from './context/request-context.js';
 import type { ExchangeReader } from './request/exchange.js';
 import type { RequestLogger } from './request/options.js';
@@ -51,9 +52,8 @@ function bodyBytes(req: IncomingMessage, res: ServerResponse, aborted: boolean):
   const length = aborted ? undefined : (computedLength(res) ?? res.getHeader('content-length') ?? lengthIn(head));
   if (length !== undefined) return Number(length);
   const before = (req as Marked)[CONTEXT]?.sentBefore;
-  const written = req.socket?.bytesWritten;
-  if (before === undefined || written === undefined || req.httpVersionMajor !== 1 || isShared(req, res))
-    return undefined;
+  if (before === undefined || isShared(req, res)) return undefined;
+  const written = req.socket.bytesWritten;
   return typeof head === 'string' ? Math.max(0, written - before - head.length) : aborted ? 0 : undefined;
 }
 
@@ -63,9 +63,31 @@ function isShared(req: IncomingMessage, res: ServerResponse): boolean {
   return typeof current === 'object' && current !== null && current !== res;
 }
 
-/** Bytes that the socket had sent when a request came in, by which those of its response can be told. */
-export function sentBefore(req: IncomingMessage, res: ServerResponse): number | undefined {
-  return req.httpVersionMajor === 1 && !isShared(req, res) ? req.socket?.bytesWritten : undefined;
+/** Calls `over` when the response of a request has been sent, or never will be. */
+export function follow(
+  context: RequestContext,
+  { req, res }: { req: IncomingMessage; res: ServerResponse },
+  over: () => void,
+): void {
+  res.on('close', over);
+  if (req.httpVersionMajor !== 1) return;
+  if (isShared(req, res)) waitInLine(req.socket, res, over);
+  else context.sentBefore = req.socket?.bytesWritten;
+}
+
+const lines = new WeakMap<Socket, Set<() => void>>();
+
+/** Node tells a response that waits for its turn behind others nothing when the client leaves; the connection tells. */
+function waitInLine(socket: Socket, res: ServerResponse, over: () => void): void {
+  const line = lines.get(socket) ?? new Set();
+  if (!lines.has(socket)) {
+    lines.set(socket, line);
+    socket.once('close', () => {
+      for (const leave of line) leave();
+    });
+  }
+  line.add(over);
+  res.on('close', () => line.delete(over));
 }
 
 /** Whether a response that has closed was not sent in full. */
@@ -104,8 +126,7 @@ export function opened<Req, Res>(
   }
   const context = log.open(seen.req, seen.res, seen.id);
   req[CONTEXT] = context;
-  context.sentBefore = sentBefore(req, res);
-  res.on('close', () => log.close(context, seen.req, seen.res, brokeOff(req, res)));
+  follow(context, raw, () => log.close(context, seen.req, seen.res, brokeOff(req, res)));
   return context;
 }
 

@@ -169,3 +169,33 @@ test('bytes of responses that share a connection are not mixed up', async () => 
     ['/3', undefined],
   ]);
 });
+
+test('requests whose turn on the connection never came have a record, and no listener is left of those that had it', async () => {
+  const { lines, logger } = pinoLines();
+  const waiting: ServerResponse[] = [];
+  let listeners = 0;
+  const app = await serve(
+    withRequestLog(
+      (req, res) => {
+        waiting.push(res);
+        if (req.url !== '/last') return;
+        listeners = req.socket.listenerCount('close');
+        for (const first of waiting.splice(0, 20)) first.end();
+      },
+      { logger },
+    ),
+  );
+  const socket = net.connect(Number(new URL(app.url).port)).resume();
+  const paths = [...Array.from({ length: 22 }, (_, n) => `/${n}`), '/last'];
+  socket.write(paths.map((path) => `GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`).join(''));
+  await lines.recordsWhen(20);
+  socket.destroy();
+  const records = await lines.recordsWhen(23);
+  await app.close();
+  expect(records.slice(0, 20).every(({ status, aborted }) => status === 200 && aborted === undefined)).toBe(true);
+  expect(records.slice(20)).toMatchObject(
+    ['/20', '/21', '/last'].map((url) => ({ url, status: 499, aborted: true, level: 40 })),
+  );
+  expect(records.length).toBe(23);
+  expect(listeners).toBeLessThan(10);
+});
