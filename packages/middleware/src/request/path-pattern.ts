@@ -1,5 +1,6 @@
 // Patterns of paths: an exact path, or one with `*` for any characters. In: patterns and the target of a request.
-// Out: whether one matches the path, its query left out.
+// Out: whether one matches the path, its query left out. Invariant: a path is passed once, whatever a caller made it of; the
+// expression of a pattern with several `*` would go through it anew for each.
 
 /** The path of a request's target. */
 export function pathOf(url: string): string {
@@ -15,10 +16,22 @@ export function pathPatterns(patterns: readonly string[]): (path: string) => boo
     exact[pattern.length] = [...(exact[pattern.length] ?? []), pattern];
   }
   const wild = patterns.filter((pattern) => pattern.includes('*')).map(compiled);
-  return (path) => exact[path.length]?.includes(path) === true || wild.some((pattern) => pattern.test(path));
+  return (path) => exact[path.length]?.includes(path) === true || wild.some((matches) => matches(path));
 }
 
-function compiled(pattern: string): RegExp {
-  const parts = pattern.split(/\*+/).map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
-  return new RegExp(`^${parts.join('.*')}$`);
+/** The first part begins the path, each further one is the next there is, and the last ends it. */
+function compiled(pattern: string): (path: string) => boolean {
+  const parts = pattern.split('*');
+  const first = parts.shift()!;
+  const last = parts.pop()!;
+  return (path) => {
+    if (!path.startsWith(first)) return false;
+    let at = first.length;
+    for (const part of parts) {
+      const found = path.indexOf(part, at);
+      if (found < 0) return false;
+      at = found + part.length;
+    }
+    return path.length - last.length >= at && path.endsWith(last);
+  };
 }
