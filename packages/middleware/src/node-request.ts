@@ -47,14 +47,15 @@ export const nodeReader: ExchangeReader<IncomingMessage, ServerResponse> = {
 /** By its length header where the body was sent in full, else by what its socket took for it. */
 function bodyBytes(req: IncomingMessage, res: ServerResponse, aborted: boolean): number | undefined {
   if (req.method === 'HEAD' || res.statusCode === 304 || res.statusCode === 204) return 0;
-  // Node keeps the text of the response's head here; without it there is no telling the body from it.
+  // Node keeps the text of the response's head here, `null` before it is sent; without it there is no telling the body from it.
   const head = (res as { _header?: unknown })._header;
-  const length = aborted ? undefined : (computedLength(res) ?? res.getHeader('content-length') ?? lengthIn(head));
+  const length =
+    aborted || head === null ? undefined : (computedLength(res) ?? res.getHeader('content-length') ?? lengthIn(head));
   if (length !== undefined) return Number(length);
   const before = (req as Marked)[CONTEXT]?.sentBefore;
   if (before === undefined || isShared(req, res)) return undefined;
   const written = req.socket.bytesWritten;
-  return typeof head === 'string' ? Math.max(0, written - before - head.length) : aborted ? 0 : undefined;
+  return typeof head === 'string' ? Math.max(0, written - before - head.length) : head === null ? 0 : undefined;
 }
 
 /** Whether another response is on the socket, where requests came without waiting for answers: what it sent is not of one alone. */

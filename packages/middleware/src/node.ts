@@ -55,7 +55,7 @@ function headerAsItCame(req: IncomingMessage, name: string): string | undefined 
 
 /**
  * Wraps a listener of `http.createServer`. What it throws, or rejects with, goes into the record, which is then written at once,
- * and is thrown on: to answer is the application's.
+ * with status 500 if the response has not begun, and is thrown on: to answer is the application's.
  * @example createServer(withRequestLog((req, res) => { req.log.info('hello'); res.end('hi') }))
  */
 export function withRequestLog(
@@ -75,7 +75,7 @@ export function withRequestLog(
     bindBody(req, context, headerAsItCame);
     const failed = (error: unknown): never => {
       context.error ??= error;
-      log.close(context, req, res, !res.headersSent);
+      log.close(context, req, res, false);
       throw error;
     };
     storage.run(context, () => {

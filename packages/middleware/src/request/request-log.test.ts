@@ -263,7 +263,8 @@ describe('the record', () => {
     const { lines, logger } = pinoLines();
     const thrown: unknown[] = [];
     const listener = withRequestLog(
-      () => {
+      (_req, res) => {
+        res.setHeader('content-length', 5);
         throw new Error('sync');
       },
       { logger },
@@ -273,14 +274,16 @@ describe('the record', () => {
         listener(req, res);
       } catch (error) {
         thrown.push(error);
-        res.statusCode = 500;
-        res.end();
+        res.statusCode = 503;
+        res.end('sorry');
       }
     });
     await ask(app.url);
     expect(thrown).toMatchObject([{ message: 'sync' }]);
-    expect(await lines.recordsWhen(1)).toMatchObject([{ level: 50, err: { message: 'sync' } }]);
+    expect(await lines.recordsWhen(1)).toMatchObject([{ level: 50, status: 500, bytes: 0, err: { message: 'sync' } }]);
     expect(lines.raw.length).toBe(1);
+    // Nobody left.
+    expect(lines.all()[0]).not.toHaveProperty('aborted');
   });
 
   it('counts the bytes of bodies with and without a length, and of none', async () => {

@@ -25,6 +25,8 @@ type LevelOf = (path: string, method: string) => number;
 
 /** Status in the record of a request whose client left before the response began; servers have called it so for long. */
 const CLIENT_CLOSED = 499;
+/** Status in the record of a request that nobody answers any more, as its listener threw before the response began. */
+const UNANSWERED = 500;
 
 /** Logs the requests of one application. */
 export class RequestLog<Req, Res> {
@@ -164,7 +166,7 @@ export class RequestLog<Req, Res> {
     const { read } = this;
     const durationMs = Math.round((performance.now() - context.startMs) * 1000) / 1000;
     const error = context.error ?? (res as { err?: unknown }).err;
-    const status = aborted && !read.responded(res) ? CLIENT_CLOSED : read.status(res);
+    const status = read.responded(res) ? read.status(res) : aborted ? CLIENT_CLOSED : UNANSWERED;
     const bad = failed(error, status);
     context.settle(bad);
     if (this.ignore?.(req) === true) return;
