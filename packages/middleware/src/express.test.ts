@@ -2,8 +2,11 @@
 
 import { createRequire } from 'node:module';
 import express5 from 'express';
+import { expect, it } from 'vitest';
 import { requestErrors, requestLog } from './express.js';
 import { adapterSuite, type Scenario, type StartOptions, serve } from './test-kit/adapter-suite.js';
+import { ask } from './test-kit/http-client.js';
+import { pinoLines } from './test-kit/lines.js';
 
 const express4 = createRequire(import.meta.url)('express4') as typeof express5;
 
@@ -58,3 +61,37 @@ function routes(express: typeof express5, scenario: Scenario): express5.Router {
 
 adapterSuite('Express 5', starter(express5));
 adapterSuite('Express 4', starter(express4));
+
+it.each([
+  ['Express 5', express5],
+  ['Express 4', express4],
+])('%s: the route of a request that failed has the path of its router in front', async (_name, express) => {
+  const { lines, logger } = pinoLines();
+  const fails: express5.RequestHandler = () => {
+    throw new Error('no');
+  };
+  const router = express.Router();
+  router.get('/', fails);
+  router.get('/users/:id', fails);
+  router.get(/^\/re/, fails);
+  router.get('/ok/:id', (_req, res) => void res.status(404).end());
+  const app = express();
+  app.use(requestLog({ logger }));
+  app.get('/users/:id', fails);
+  app.use('/api/v1', router);
+  app.use(requestErrors());
+  app.use(((_error, _req, res, _next) => void res.status(500).end()) as express5.ErrorRequestHandler);
+  const started = await serve(app);
+  for (const path of ['/users/1', '/api/v1/users/1?a=/b', '/api/v1/Users/1/', '/api/v1', '/api/v1/re', '/api/v1/ok/1'])
+    await ask(started.url + path);
+  const records = await lines.recordsWhen(6);
+  await started.close();
+  expect(records.map(({ route }) => route)).toEqual([
+    '/users/:id',
+    '/api/v1/users/:id',
+    '/api/v1/users/:id',
+    '/api/v1',
+    '/^\\/re/',
+    '/api/v1/ok/:id',
+  ]);
+});

@@ -6,6 +6,7 @@ import { recordError } from './context/current.js';
 import { bindBody, dress, type LoggedRequest, type Marked, nodeReader, opened } from './node-request.js';
 import type { ExchangeReader } from './request/exchange.js';
 import type { RequestLogOptions } from './request/options.js';
+import { pathOf } from './request/path-pattern.js';
 import { RequestLog } from './request/request-log.js';
 import { CONTEXT, storage } from './shared.js';
 
@@ -29,9 +30,12 @@ interface Routed {
 
 const reader: ExchangeReader<IncomingMessage, ServerResponse> = {
   ...nodeReader,
-  route: (req) => {
+  route: (req, res) => {
     const { route, baseUrl = '' } = req as Routed;
-    return route?.path === undefined ? undefined : `${baseUrl}${templateOf(route.path)}` || '/';
+    if (route?.path === undefined) return undefined;
+    const template = templateOf(route.path);
+    const mount = baseUrl === '' && res.statusCode >= 400 ? mountOf(nodeReader.url(req), template) : baseUrl;
+    return `${mount}${template}` || '/';
   },
   // `ip` follows the application's setting of which proxies to trust.
   remoteAddress: (req) => (req as Routed).ip ?? req.socket?.remoteAddress,
@@ -40,6 +44,23 @@ const reader: ExchangeReader<IncomingMessage, ServerResponse> = {
 function templateOf(path: unknown): string {
   if (typeof path === 'string') return path === '/' ? '' : path;
   return Array.isArray(path) ? path.map(String).join('|') : String(path);
+}
+
+/** What a pattern says in place of letters, other than a parameter that is a whole part of the path. */
+const PATTERN = /[*?+(){}|\\]|[^/]:/;
+
+/**
+ * Where the router of a route is mounted. Express forgets it on the way to error handlers: it is what the path has in front of as
+ * many parts as the template has, if these are the template's.
+ */
+function mountOf(url: string, template: string): string {
+  if (PATTERN.test(template)) return '';
+  const path = pathOf(url).replace(/\/$/, '').split('/');
+  const parts = template.split('/').slice(1);
+  const mount = path.slice(0, path.length - parts.length);
+  const own = path.slice(mount.length);
+  const fits = parts.every((part, at) => part.startsWith(':') || part.toLowerCase() === own[at]?.toLowerCase());
+  return fits ? mount.join('/') : '';
 }
 
 /**
