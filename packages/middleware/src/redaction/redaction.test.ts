@@ -138,6 +138,7 @@ describe('secret keys', () => {
     ['{"apis.pin":1,"auth":"a"}', '{"apis.pin":1,"auth":"[Redacted]"}'],
     ['GET /cb?code=a&token_count=5&key=k', 'GET /cb?code=a&token_count=5&key=[Redacted]'],
     ['Cookie: a=1\nAuthorization: b', 'Cookie: a=1\nAuthorization: [Redacted]'],
+    ['?a[token_count]=1&b=%7B%22token_count%22%3A1%7D', '?a[token_count]=1&b=%7B%22token_count%22%3A1%7D'],
     ['a.b=1&a.b_token=2&c*d-token=3', 'a.b=1&a.b_token=[Redacted]&c*d-token=3'],
   ])('knows exceptions within text, too: %s', (text, safe) => {
     const own = createRedaction({ allow: ['Token_Count', 'pin', 'code', 'cookie', 'c*d-token'] });
@@ -172,6 +173,22 @@ describe('text', () => {
     [`https://${SECRET}@github.com/a/b`, 'https://[Redacted]@github.com/a/b'],
     [`GET /cb?access_token=${SECRET}&page=2`, 'GET /cb?access_token=[Redacted]&page=2'],
     [`/cb?code=${SECRET}#x`, '/cb?code=[Redacted]#x'],
+    [`/x?user[password]=${SECRET}&b=1`, '/x?user[password]=[Redacted]&b=1'],
+    [`/x?user%5Bpassword%5D=${SECRET}&b=1`, '/x?user%5Bpassword%5D=[Redacted]&b=1'],
+    [`/x?tokens[0][]=${SECRET}&card[cvv]=${SECRET}`, '/x?tokens[0][]=[Redacted]&card[cvv]=[Redacted]'],
+    [
+      `/q?variables=%7B%22password%22%3A%22${SECRET}%26a%22%2C%22b%22%3A1%7D&c=1`,
+      '/q?variables=%7B%22password%22%3A[Redacted]&c=1',
+    ],
+    [`/q?v=%7B%22pin%22:+%22a%26${SECRET}%22%7D`, '/q?v=%7B%22pin%22:[Redacted]'],
+    [
+      `/in?next=https%3A%2F%2Fhost%2F%3Ftoken%3D${SECRET}%26code%3D${SECRET}%26page%3D2`,
+      '/in?next=https%3A%2F%2Fhost%2F%3Ftoken%3D[Redacted]%26code%3D[Redacted]%26page%3D2',
+    ],
+    [`/in?next=%252Fa%253Ftoken%253D${SECRET}%2526b%253D1`, '/in?next=%252Fa%253Ftoken%253D[Redacted]%2526b%253D1'],
+    [`/in?db=postgres%3A%2F%2Fapp%3A${SECRET}%40db%2Fshop`, '/in?db=postgres%3A%2F%2F[Redacted]%40db%2Fshop'],
+    [`password:        ${SECRET}\nname:  x`, 'password:        [Redacted]\nname:  x'],
+    [`api_key         = "${SECRET}"`, 'api_key         = "[Redacted]"'],
     [`Authorization: Bearer ${SECRET}`, 'Authorization: [Redacted]'],
     [`got bearer ${SECRET} from`, 'got bearer [Redacted] from'],
     ['Basic dXNlcjpwYXNz', 'Basic [Redacted]'],
@@ -217,6 +234,9 @@ describe('text', () => {
     'tokenizer ready',
     'passed 3 of 4',
     'Unexpected token < in JSON',
+    'Unexpected token:\n     at JSON.parse (file.js:1:2)',
+    '/in?next=https%3A%2F%2Fhost%2Fusers%2F%40me%3Fpage%3D2',
+    '[token]: 12 of 40',
   ])('leaves "%s" alone', (text) => {
     expect(redaction.text(text)).toBe(text);
   });
@@ -236,6 +256,11 @@ describe('text', () => {
       'token:{',
       'token:{"',
       'token=>[\\\\"',
+      'token[',
+      'token%25',
+      'token%22%3A%22',
+      '%3A%2F%2F',
+      `password${' '.repeat(50)}`,
     ]) {
       const text = piece.repeat(200_000 / piece.length);
       const start = process.cpuUsage();

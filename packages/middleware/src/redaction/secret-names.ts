@@ -30,7 +30,14 @@ const WHOLE = ['pass', 'auth', 'pin', 'otp', 'totp', 'sid', 'cvv', 'cvv2', 'cvc'
 const WHOLE_ANCHORS = ['pas', 'uth', 'pin', 'otp', 'sid', 'cvv', 'cvc', 'ssn', 'pan'];
 // A secret as the name of a query parameter: OAuth codes, signed URLs, keys of maps and mail services.
 const QUERY = ['key', 'code', 'sig', '(?:x-amz-|x-goog-)?signature', ...WHOLE];
-const QUERY_ANCHORS = ['key', 'de=', 'ig=', 're=', ...WHOLE_ANCHORS];
+const QUERY_ANCHORS = ['key', 'de=', 'ig=', 're=', '%3d', ...WHOLE_ANCHORS];
+
+/** Between a name, what follows it and its value: on one line as much as it takes to align values. */
+const GAP = '(?:[ \\t]{0,40}|\\s{0,3})';
+/** A percent sign that has been encoded once or, within what was encoded already, several times. */
+export const PERCENT = '%(?:25){0,3}';
+/** What may stand between a name and its sign in a query: brackets and the numbers in them, encoded quotes, spaces. */
+const CLOSING = `(?:[\\][+\\d]|${PERCENT}(?:22|27|5[BD]|20))`;
 
 const REMEMBERED_NAMES = 2000;
 
@@ -40,10 +47,12 @@ export interface SecretNames {
   secrecy(key: string): Secrecy;
   /** Whether a text in a list names a header whose value, the next item, is a secret: headers that are no object, `['Cookie', 'a=1']`. */
   namesCredentials(item: unknown): boolean;
-  /** Source of a pattern for a name within text, up to its closing quote if it has one. */
+  /** Source of a pattern for a name within text, up to its value. */
   readonly named: string;
   /** Source of a pattern for a query parameter up to its value. */
   readonly query: string;
+  /** The same for what is nested, `user[password]=`, and for what is in a parameter in its encoded form, `%22pin%22%3A`. */
+  readonly encoded: string;
   /** Source of a pattern for the name of a header whose secret goes on to the end of its line. */
   readonly header: string;
   /** Finds every text with a secret name in it. */
@@ -67,7 +76,7 @@ function flexible(name: string): readonly (readonly [string, string])[] {
 /** Source of a pattern for the end of a name within text that is none of these as a whole. */
 function notAny(names: readonly string[]): string {
   if (names.length === 0) return '';
-  return `(?<!(?<![\\w.-])(?:${names.map(literally).join('|')}))`;
+  return `(?<!(?:(?<![\\w.-])|%[\\da-f]{2})(?:${names.map(literally).join('|')}))`;
 }
 
 function literally(text: string): string {
@@ -88,8 +97,13 @@ export function secretNames(names: {
   const whole = WHOLE.join('|');
   const secret = notAny(names.allow);
   // Within text, as in a body that is logged as it came, a whole name is one only between quotes.
-  const named = `(?:(?:${stems})[\\w.-]{0,40}${secret}\\\\*["']?|(?<=["'])(?:${whole})${secret}\\\\*["'])`;
-  const query = `[?&;](?:${QUERY.join('|')})${secret}=`;
+  const part = `(?:${stems})[\\w.-]{0,40}${secret}`;
+  const named = `(?:${part}\\\\*["']?|(?<=["'])(?:${whole})${secret}\\\\*["'])${GAP}[:=]>?${GAP}`;
+  const queried = `(?:${QUERY.join('|')})${secret}`;
+  const query = `[?&;]${queried}=`;
+  const quoted = `(?:\\[|${PERCENT}(?:22|27|5B))(?:${whole})${secret}`;
+  const encodedQuery = `%(?:3F|26)${queried}%3D`;
+  const encoded = `(?:(?:${part}|${quoted})(?:${CLOSING}{1,12}[:=]|${CLOSING}{0,12}${PERCENT}3[AD])|${encodedQuery})`;
   const header = `(?:(?:proxy-)?authorization|(?:set-)?cookie)${secret}`;
   const contains = new RegExp(stems, 'i');
   const ends = new RegExp(`(?:${stems})$|^(?:${whole})$`, 'i');
@@ -105,9 +119,10 @@ export function secretNames(names: {
   return {
     named,
     query,
+    encoded,
     header,
     textHint: {
-      patterns: [stems, query, `["'](?:${whole})\\\\*["']`],
+      patterns: [stems, query, `["'](?:${whole})\\\\*["']`, quoted, encodedQuery],
       anchors: [...all.map(([, anchor]) => anchor), ...QUERY_ANCHORS],
     },
     // A key spelled with escapes would hide from the names, so lines with escaped letters are looked at in full.

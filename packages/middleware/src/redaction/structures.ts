@@ -10,7 +10,7 @@ const QUOTES = '"\'`';
 export function structureRedaction(named: string, censor: string): (text: string) => string {
   // Between the name and the bracket there may be what `inspect` says of a class: `Map(2) {`, `[Object: null prototype] {`.
   const opening = new RegExp(
-    `(${named}\\s{0,3}[:=]>?\\s{0,3})(?:[a-z_$][\\w$]{0,40}(?:\\(\\d{1,9}\\))?\\s)?(?:\\[[\\w :]{1,60}\\]\\s)?[[{]`,
+    `(${named})(?:[a-z_$][\\w$]{0,40}(?:\\(\\d{1,9}\\))?\\s)?(?:\\[[\\w :]{1,60}\\]\\s)?[[{]`,
     'gi',
   );
   return (text) => {
