@@ -61,6 +61,10 @@ describe('logRequests', () => {
     expect((await lines.recordsWhen(6)).slice(4).map(({ level }) => level)).toEqual([30, 20]);
   });
 
+  it.each(['off', null, 1])('refuses %j as `autoLogging`', (autoLogging) => {
+    expect(() => logRequests({ autoLogging: autoLogging as never })).toThrow('Expected `autoLogging` to be an object');
+  });
+
   it('leaves nothing of a request behind on its connection', async () => {
     const { lines, logger } = pinoLines();
     stops.push(logRequests({ logger }));

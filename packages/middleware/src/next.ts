@@ -45,9 +45,11 @@ const QUIET = [...QUIET_PATHS, '/_next/*', '/__nextjs*'];
  * }
  */
 export function logRequests(options: NextRequestLogOptions = {}): () => void {
-  const auto = typeof options.autoLogging === 'object' ? options.autoLogging : undefined;
-  const autoLogging = options.autoLogging === false ? false : { quiet: QUIET, ...auto };
-  return logAllServers(new RequestLog({ ...options, autoLogging }, reader));
+  const { autoLogging = true } = options;
+  const auto = autoLogging === true ? {} : autoLogging;
+  // What is neither is wrong, and left to be refused.
+  const quiet = typeof auto === 'object' && auto !== null ? { quiet: QUIET, ...auto } : auto;
+  return logAllServers(new RequestLog({ ...options, autoLogging: quiet }, reader));
 }
 
 /** What Next tells `onRequestError` of the place of an error. Its own types would change those of `process.env` for everybody. */
