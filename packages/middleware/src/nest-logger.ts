@@ -37,7 +37,8 @@ export class NestLogger implements LoggerService {
   error(message: unknown, ...rest: unknown[]): void {
     const [stack] = rest;
     if (typeof stack === 'string' && stack.includes('\n    at ')) {
-      this.write('error', { err: { type: 'Error', message: String(message), stack } }, rest.slice(1), String(message));
+      const text = textOf(message);
+      this.write('error', { err: { type: 'Error', message: text, stack } }, rest.slice(1), text);
     } else this.write('error', message, stack === undefined ? rest.slice(1) : rest);
   }
 
@@ -50,7 +51,16 @@ export class NestLogger implements LoggerService {
     if (isError(message)) this.logger[level]({ ...fields, err: message }, text ?? message.message);
     else if (typeof message === 'object' && message !== null)
       this.logger[level]({ ...fields, ...readable(message) }, text as string);
-    else this.logger[level](fields, text ?? String(message));
+    else this.logger[level](fields, text ?? textOf(message));
+  }
+}
+
+/** A message as text; some objects are none. */
+function textOf(message: unknown): string {
+  try {
+    return String(message);
+  } catch {
+    return '[unreadable]';
   }
 }
 

@@ -260,6 +260,7 @@ describe('Nest', () => {
       },
     });
     nest.log(unreadable, 'Ctx');
+    nest.error(Object.create(null), new Error('x').stack, 'Ctx');
     expect(lines.all()).toMatchObject([
       { level: 30, msg: 'started', context: 'NestFactory' },
       { level: 40, a: 1, context: 'Ctx' },
@@ -269,6 +270,7 @@ describe('Nest', () => {
       { level: 50, msg: 'typed', context: 'Ctx', err: { type: 'TypeError' } },
       { level: 60, msg: 'over' },
       { level: 30, context: 'Ctx', message: expect.anything() },
+      { level: 50, msg: '[unreadable]', context: 'Ctx', err: { stack: expect.any(String) } },
     ]);
   });
 
