@@ -343,8 +343,11 @@ describe('the record', () => {
     const lines = new Lines();
     const own = { customLevels: { info: 11, warn: 12, error: 13 }, useOnlyCustomLevels: true };
     const logger = pino(withContext({ level: 'info', ...own }), lines);
-    await send({ logger: logger as never });
-    expect(await lines.recordsWhen(1)).toMatchObject([{ level: 11, status: 200, msg: 'request completed' }]);
+    const routeLevels = [{ path: '/detailed', level: 'debug' }] as const;
+    await send({ logger: logger as never, routeLevels });
+    expect((await ask(`${app!.url}/detailed`)).status).toBe(200);
+    const record = { level: 11, status: 200, msg: 'request completed' };
+    expect(await lines.recordsWhen(2)).toMatchObject([record, record]);
   });
 
   it('goes to stdout by default', async () => {

@@ -112,7 +112,7 @@ export class RequestLog<Req, Res> {
   /** The logger of a request: carries its context also where its lines are logged outside of it. */
   loggerOf(context: RequestContext): RequestLogger {
     const { logger } = this;
-    const level = context.level > 0 ? LEVEL_BY_NUMBER.get(context.level) : undefined;
+    const level = context.level > 0 ? levelKnownTo(logger, context.level) : undefined;
     if (this.hook === 'none') {
       if (typeof logger.child !== 'function') return logger;
       return logger.child(context.lineFields(), level === undefined ? undefined : { level }) as RequestLogger;
@@ -275,6 +275,13 @@ function failed(error: unknown, status: number): boolean {
 }
 
 const LEVEL_BY_NUMBER = new Map(Object.entries(LEVELS).map(([name, number]) => [number, name]));
+
+/** The name of a level; of a logger that has levels of its own alone, only if that is one of them: it throws at any other. */
+function levelKnownTo(logger: RequestLogger, level: number): string | undefined {
+  const name = LEVEL_BY_NUMBER.get(level)!;
+  const own = (logger as { levels?: { values?: object } }).levels?.values;
+  return own === undefined || Object.hasOwn(own, name) ? name : undefined;
+}
 
 function routeLevels(rules: NonNullable<RequestLogOptions<unknown, unknown>['routeLevels']>): LevelOf {
   const compiled = option.array(rules, 'routeLevels').map((rule, at) => {
