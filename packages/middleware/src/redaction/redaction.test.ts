@@ -373,6 +373,8 @@ describe('any value', () => {
     expect(small.value({ a: 1, b: 2, c: 3, d: 4, e: 5 })).toEqual({ a: 1, b: 2, c: 3, _truncated: '2 keys' });
     expect(small.value([1, 2, 3, 4])).toEqual([1, 2, 3, '[+1 items]']);
     expect(small.value('x'.repeat(50))).toBe(`${'x'.repeat(10)}[+40 characters]`);
+    // The censor makes it longer than it was.
+    expect(small.value(['pin:', 'jwt=a'])).toEqual(['pin:', 'jwt=[Redac[+4 characters]']);
     const wide = createRedaction().value(Array.from({ length: 150 }, () => ({ text: 'y'.repeat(10_000) })));
     expect(JSON.stringify(wide).length).toBeLessThan(140_000);
     expect(JSON.stringify(redaction.value(new Array(1e9)))).toContain('items]');

@@ -80,7 +80,7 @@ class Walk {
     const kept =
       text.length <= max && clean.length <= max
         ? clean
-        : `${wellFormed(clean.slice(0, max))}[+${text.length - max} characters]`;
+        : `${wellFormed(clean.slice(0, max))}[+${Math.max(text.length, clean.length) - max} characters]`;
     this.room -= kept.length + 2;
     return kept;
   }
