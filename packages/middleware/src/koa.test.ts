@@ -2,8 +2,11 @@
 import { createRequire } from 'node:module';
 import Router from '@koa/router';
 import koa3, { type Context } from 'koa';
+import { expect, it } from 'vitest';
 import { requestLog } from './koa.js';
 import { adapterSuite, type StartOptions, serve } from './test-kit/adapter-suite.js';
+import { ask } from './test-kit/http-client.js';
+import { pinoLines } from './test-kit/lines.js';
 
 const koa2 = createRequire(import.meta.url)('koa2') as typeof koa3;
 
@@ -52,3 +55,21 @@ function starter(Koa: typeof koa3) {
 
 adapterSuite('Koa 3', starter(koa3));
 adapterSuite('Koa 2', starter(koa2));
+
+it('Koa 3: an error that does not let itself be changed is answered as it is', async () => {
+  const { lines, logger } = pinoLines();
+  const app = new koa3();
+  const seen: unknown[] = [];
+  const error = Object.defineProperty(new Error('mine'), 'headers', { value: { 'x-own': '1' } });
+  app.on('error', (given) => seen.push(given));
+  app.use(requestLog({ logger }));
+  app.use(() => {
+    throw error;
+  });
+  const started = await serve(app.callback());
+  await ask(started.url);
+  const records = await lines.recordsWhen(1);
+  await started.close();
+  expect(seen).toEqual([error]);
+  expect(records).toMatchObject([{ status: 500, err: { message: 'mine' } }]);
+});

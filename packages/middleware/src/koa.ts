@@ -38,9 +38,14 @@ const reader: ExchangeReader<IncomingMessage, ServerResponse> = {
 
 /** Koa answers an error without the headers set so far, but with those that the error itself has. */
 function keepHeader(error: unknown, value: unknown, name: string): void {
-  if (!(error instanceof Error) || value === undefined || !Object.isExtensible(error)) return;
+  if (!(error instanceof Error) || value === undefined) return;
   const { headers } = error as { headers?: object };
-  Object.defineProperty(error, 'headers', { value: { ...headers, [name]: value }, configurable: true, writable: true });
+  // Says so, instead of throwing, where the error does not let itself be changed.
+  Reflect.defineProperty(error, 'headers', {
+    value: { ...headers, [name]: value },
+    configurable: true,
+    writable: true,
+  });
 }
 
 /** Koa starts to send a stream when all middleware is done, outside of the context: what the stream logs would lack it. */
