@@ -96,6 +96,14 @@ describe.each([
     ]);
   });
 
+  it('loses no key that objects treat in their own way', () => {
+    runInContext({}, () => {
+      addContext(JSON.parse('{"__proto__":{"a":1},"b":2}') as Record<string, unknown>);
+      runInContext({ c: 3 }, () => logger.info('m'));
+    });
+    expect(lines.all()).toMatchObject([{ ___proto__: { a: 1 }, b: 2, c: 3 }]);
+  });
+
   it('bounds what is added', () => {
     runInContext({ big: 'x'.repeat(15_000) }, () => {
       addContext({ more: 'y'.repeat(5_000), secret: 'hunter2' });

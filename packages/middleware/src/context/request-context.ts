@@ -167,7 +167,8 @@ export class RequestContext {
   }
 
   private nameOf(key: string): string {
-    return RESERVED.has(key) || key === this.requestIdKey ? `_${key}` : key;
+    // The last is a key that neither objects nor pino 9 take for one like any other.
+    return RESERVED.has(key) || key === this.requestIdKey || key === '__proto__' ? `_${key}` : key;
   }
 
   private take(fields: Fields, into: Fields): void {
