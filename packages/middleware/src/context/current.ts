@@ -21,7 +21,7 @@ export function requestContext(): CurrentContext | undefined {
 }
 
 /**
- * Adds fields to every later line of the running request and to its record.
+ * Adds fields to every later line of the running request and to its record; within `runInContext`, to the lines of that part.
  *
  * Values are copied at once, without secrets, at most 16 KiB a request. Keys that loggers write themselves (`level`, `time`,
  * `msg`, `request_id` …) get an underscore in front.
