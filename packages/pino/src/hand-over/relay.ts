@@ -4,18 +4,17 @@
 // more than STALL_MS, once until the thread takes something again, but for `whenFull: 'block'`; what is in the ring survives the
 // death of the thread, which is replaced.
 
-import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { type FlushReport, noStats, plainReason, type Stats, sumOfStats, type Tally } from '@spillway/core';
 import { loadTransport } from '@spillway/transports';
 import { planStream, type StreamOptions } from '../options.js';
 import type { Shipper } from '../pipeline-stream.js';
 import { loadedTransportsOf, type Shipping, shippingOf } from '../shipping.js';
-import { Account, accountMemory } from './account.js';
 import { consume, takeAll } from './consumer.js';
 import { Lost } from './lost.js';
-import type { Answer, HandOverData, Request } from './messages.js';
+import type { Answer, Request } from './messages.js';
 import { lastStats, succession } from './relay-stats.js';
 import { createRing, RingReader, RingWriter } from './ring.js';
+import { ShippingThread } from './shipping-thread.js';
 
 /** Memory between the threads: what is logged while the shipping thread is busy with something else. */
 const RING_BYTES = 4 << 20;
@@ -25,8 +24,6 @@ const STALL_MS = 5000;
 const MAX_RESTARTS = 5;
 /** A thread that lived for so long did not die early; after too many that did, the next one is started so much later. */
 const PAUSE_MS = 60_000;
-/** Room for young objects in the shipping thread: it works on bytes and makes few, so that V8's default would stay as garbage. */
-const YOUNG_GENERATION_MB = 8;
 /** Beyond the close deadline, for the last messages. */
 const GRACE_MS = 1000;
 /** How often a thread that is to end is looked at. */
@@ -52,8 +49,6 @@ export interface RelayParts {
 export class Relay implements Shipper {
   private readonly memory = createRing(RING_BYTES);
   private readonly ring = new RingWriter(this.memory);
-  /** What the thread knows of its records. */
-  private account: Account;
   /** What the thread was asked and has not answered yet. */
   private readonly questions = new Map<number, (report: FlushReport) => void>();
   private readonly options: StreamOptions;
@@ -62,8 +57,7 @@ export class Relay implements Shipper {
   private readonly pipelines: number;
   /** The logger's own, for whichever thread comes to need them. */
   private readonly levels: Record<string, number> = {};
-  private worker: Worker | undefined;
-  private port: MessagePort | undefined;
+  private thread: ShippingThread | undefined;
   private writes = 0;
   /** How many writes a flush that settled everything had seen. */
   private settledWrites = 0;
@@ -72,10 +66,7 @@ export class Relay implements Shipper {
   private reader: RingReader | undefined;
   /** Threads that died early, one after the other. */
   private restarts = 0;
-  private startedAt = 0;
   private pausing: NodeJS.Timeout | undefined;
-  /** Whether the thread has come as far as to say something. */
-  private ran = false;
   private lastId = 0;
   private current: Stats;
   private past: Stats;
@@ -98,7 +89,6 @@ export class Relay implements Shipper {
     this.current = noStats(name);
     this.past = noStats(name);
     this.pipelines = pipelines;
-    this.account = new Account(accountMemory(pipelines));
     this.start();
   }
 
@@ -112,7 +102,7 @@ export class Relay implements Shipper {
 
   addLevels(levels: Readonly<Record<string, number>>): void {
     Object.assign(this.levels, levels);
-    this.ask({ type: 'levels', levels });
+    this.thread?.ask({ type: 'levels', levels });
     this.local?.addLevels(levels);
   }
 
@@ -143,7 +133,7 @@ export class Relay implements Shipper {
     });
     this.end();
     this.resume();
-    this.port?.ref();
+    this.thread?.hold(true);
     this.watch(this.closing);
     return this.closing;
   }
@@ -158,10 +148,11 @@ export class Relay implements Shipper {
     if (this.departed) return;
     this.departed = true;
     this.end();
-    if (this.worker) {
+    const { thread } = this;
+    if (thread) {
       const done = this.ring.waitUntilDone(this.deadlineMs + GRACE_MS);
-      this.hearAll();
-      if (!done && this.ran) this.bury('it did not end in time');
+      thread.hearAll();
+      if (!done && thread.ran) this.bury(thread, 'it did not end in time');
     }
     this.stranded = tally(this.ring.unread);
     this.lost.end();
@@ -194,7 +185,7 @@ export class Relay implements Shipper {
   /** How long a write may wait for room. */
   private patienceMs(): number {
     // With nobody to take anything, or after one that did not, waiting is of no use.
-    if (!this.worker || this.local) return 0;
+    if (!this.thread || this.local) return 0;
     return this.blocks || !this.ring.stalled ? STALL_MS : 0;
   }
 
@@ -218,24 +209,20 @@ export class Relay implements Shipper {
     if (this.local && this.reader) takeAll(this.reader, this.local);
   }
 
-  private ask(request: Request): void {
-    this.port?.postMessage(request);
-  }
-
   /** Asks something that is answered with a report, and keeps the process alive until then. */
   private question(request: (id: number) => Request, patienceMs?: number): Promise<FlushReport> {
     const id = ++this.lastId;
-    this.port?.ref();
+    this.thread?.hold(true);
     return new Promise((answered) => {
       const unanswered = () => this.questions.get(id)?.({ settled: false, stats: this.stats() });
       const timer = patienceMs === undefined ? undefined : setTimeout(unanswered, patienceMs);
       this.questions.set(id, (report) => {
         clearTimeout(timer);
         this.questions.delete(id);
-        if (this.questions.size === 0) this.port?.unref();
+        if (this.questions.size === 0) this.thread?.hold(false);
         answered(report);
       });
-      this.ask(request(id));
+      this.thread?.ask(request(id));
     });
   }
 
@@ -244,37 +231,14 @@ export class Relay implements Shipper {
   }
 
   private start(): void {
-    this.startedAt = performance.now();
-    this.ran = false;
+    const { memory: ring, options, deadlineMs, pipelines, levels, ended } = this;
     try {
-      const { port1, port2 } = new MessageChannel();
-      const account = accountMemory(this.pipelines);
-      let cause: string | undefined;
-      // Left alone by webpack, which would bundle everything once more for the thread, and fails at dependencies that are
-      // CommonJS (webpack/webpack#18315).
-      const worker = new Worker(/* webpackIgnore: true */ new URL('./hand-over-worker.js', import.meta.url), {
-        name: 'spillway',
-        resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
-        workerData: {
-          ring: this.memory,
-          account,
-          options: this.options,
-          port: port2,
-          deadlineMs: this.deadlineMs,
-        } satisfies HandOverData,
-        transferList: [port2],
-      });
-      this.worker = worker;
-      this.account = new Account(account);
-      this.port = port1;
-      worker.unref();
-      port1.on('message', (answer: Answer) => this.hear(answer));
-      port1.postMessage({ type: 'levels', levels: this.levels } satisfies Request);
-      if (!this.ended) port1.unref();
-      worker.on('error', (error) => {
-        cause = plainReason(String(error));
-      });
-      worker.on('exit', (code) => this.replace(cause ?? `it exited with code ${code}`));
+      this.thread = new ShippingThread(
+        { ring, options, deadlineMs, pipelines },
+        { heard: (answer) => this.hear(answer), ended: (cause) => this.replace(cause) },
+      );
+      this.thread.ask({ type: 'levels', levels });
+      this.thread.hold(ended);
     } catch (error) {
       void this.shipHere(plainReason(String(error)));
     }
@@ -301,7 +265,6 @@ export class Relay implements Shipper {
   }
 
   private hear(answer: Answer): void {
-    this.ran = true;
     if (answer.type === 'stats') this.current = answer.stats;
     else {
       this.current = answer.report.stats;
@@ -310,26 +273,20 @@ export class Relay implements Shipper {
     }
   }
 
-  /** Hears what was said and not heard yet, at once. */
-  private hearAll(): void {
-    const { port } = this;
-    for (let next = port && receiveMessageOnPort(port); next; next = receiveMessageOnPort(port!)) {
-      this.hear(next.message as Answer);
-    }
-  }
-
   /** The thread is gone. What it had in memory is lost, unless a spool has it; what is in the ring is not. */
   private replace(cause: string): void {
-    this.hearAll();
-    this.letGo();
+    const thread = this.thread!;
+    thread.hearAll();
+    thread.letGo();
+    this.thread = undefined;
     if (this.finished) return;
-    if (this.ran) {
+    if (thread.ran) {
       const torn = new RingReader(this.memory).skipTorn();
-      this.bury(cause, { records: torn > 0 ? 1 : 0, bytes: torn });
+      this.bury(thread, cause, { records: torn > 0 ? 1 : 0, bytes: torn });
     }
-    if (performance.now() - this.startedAt >= PAUSE_MS) this.restarts = 0;
+    if (thread.ageMs >= PAUSE_MS) this.restarts = 0;
     if (this.restarts++ < MAX_RESTARTS) this.start();
-    else if (!this.ran) void this.shipHere(cause);
+    else if (!thread.ran) void this.shipHere(cause);
     // What kills one thread after the other is not to run in the application's own.
     else if (this.ended) this.giveUp();
     else this.pause();
@@ -350,24 +307,19 @@ export class Relay implements Shipper {
   }
 
   /** What a thread had in memory alone is lost with it. */
-  private bury(cause: string, torn = NOTHING): void {
-    const { last, lost } = lastStats(this.current, this.account.read(), torn);
+  private bury(thread: ShippingThread, cause: string, torn = NOTHING): void {
+    const { last, lost } = lastStats(this.current, thread.sums, torn);
     this.lost.bury(lost, cause);
     this.past = succession(this.past, last);
     this.current = noStats(last);
   }
 
-  private letGo(): void {
-    this.port?.close();
-    this.port = undefined;
-    this.worker = undefined;
-  }
-
   private abandon(): void {
-    this.worker?.removeAllListeners('exit');
-    void this.worker?.terminate();
-    this.letGo();
-    this.bury('it did nothing for too long');
+    const { thread } = this;
+    if (!thread) return;
+    thread.terminate();
+    this.thread = undefined;
+    this.bury(thread, 'it did nothing for too long');
   }
 
   /** No thread can be had, as in some bundles: ship from here, with the same guarantees. */
