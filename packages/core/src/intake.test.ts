@@ -176,6 +176,35 @@ describe('lines to batches', () => {
     expect(ledger.accepted.records).toBe(5);
   });
 
+  describe.each([
+    ['pino', (size: number) => pino('').replace('""', `"${'x'.repeat(size - pino('').length)}"`)],
+    ['another logger', (size: number) => `{"msg":"${'x'.repeat(size - 10)}"}`],
+    ['another logger, with space', (size: number) => `{"msg":"${'x'.repeat(size - 11)}"} `],
+  ])('a line of %s', (_, make) => {
+    it.each([
+      ['at once', [20_000]],
+      ['cut at its end', [999, 1, 1]],
+      ['in pieces', [400, 400, 400]],
+    ])('is taken up to the limit and not beyond it: %s', (_, cuts) => {
+      for (const size of [999, 1000, 1001]) {
+        for (const as of [(text: string) => text, (text: string) => Buffer.from(text)]) {
+          const { feed, finish, rejected, ledger } = collector({ maxRecordBytes: 1000 });
+          const line = make(size);
+          expect(line).toHaveLength(size);
+          let rest = `${line}\n`;
+          for (const cut of cuts) {
+            feed.write(as(rest.slice(0, cut)));
+            rest = rest.slice(cut);
+          }
+          feed.write(as(rest));
+          expect(finish().map((record) => record.line)).toEqual(size > 1000 ? [] : [line.trim()]);
+          expect(rejected).toEqual(size > 1000 ? ['recordTooLarge'] : []);
+          if (size > 1000) expect(ledger.accepted).toEqual({ records: 1, bytes: 1002 });
+        }
+      }
+    });
+  });
+
   it('takes lines of many megabytes', () => {
     const { feed, finish } = collector({ maxRecordBytes: 16 << 20, maxBytes: 1 << 20 });
     const long = pino('é'.repeat(4_000_000));

@@ -27,13 +27,14 @@ export interface IntakePort {
   /** A line was dropped because there is no room. */
   refused(bytes: number): void;
   /** A line can never be delivered. */
-  rejected(reason: string, line: Buffer | undefined, bytes: number): void;
+  rejected(reason: string, bytes: number): void;
 }
 
 /** What the intake needs to know. */
 export interface IntakeOptions {
   readonly writer: string;
   readonly limits: BatchLimits;
+  /** Longest line, without its newline. */
   readonly maxRecordBytes: number;
   readonly keys: LineKeys;
   /** Where the memory of batches comes from. */
@@ -124,7 +125,7 @@ export class Intake implements LineSink {
 
   oversize(bytes: number): void {
     this.ledger.accept(1, bytes + 1);
-    this.port.rejected('recordTooLarge', undefined, bytes + 1);
+    this.port.rejected('recordTooLarge', bytes + 1);
   }
 
   /** Seals the open batches, the most important first. */
@@ -144,10 +145,13 @@ export class Intake implements LineSink {
   /** A line without pino's prefix: read with care, mended where it would spoil a batch. */
   private unusual(raw: Buffer, suspect: boolean): void {
     const line = trimmed(suspect && !isUtf8(raw) ? Buffer.from(raw.toString()) : raw);
-    if (line.length === 0) return;
     const { general } = this;
-    if (line.length >= this.options.maxRecordBytes) {
-      this.tooLarge(line);
+    // As it came, too: what comes in pieces is measured before anything is trimmed.
+    const longest = Math.max(raw.length, line.length);
+    if (longest > this.options.maxRecordBytes) {
+      this.oversize(longest);
+    } else if (line.length === 0) {
+      return;
     } else if (general.read(line, 0, line.length)) {
       this.own(line, general.time || this.arrival, general.level, general.nanos);
     } else {
@@ -158,13 +162,8 @@ export class Intake implements LineSink {
   /** Admits text that is no JSON object as the message of one, which may be several times as large. */
   private wrapped(text: Buffer): void {
     const line = Buffer.from(`{"level":30,"time":${this.arrival},"msg":${JSON.stringify(text.toString())}}`);
-    if (line.length >= this.options.maxRecordBytes) this.tooLarge(line);
+    if (line.length > this.options.maxRecordBytes) this.oversize(line.length);
     else this.own(line, this.arrival, 30, 0);
-  }
-
-  private tooLarge(line: Buffer): void {
-    this.ledger.accept(1, line.length + 1);
-    this.port.rejected('recordTooLarge', line, line.length + 1);
   }
 
   /** Admits one line by itself. */

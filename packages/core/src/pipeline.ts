@@ -208,7 +208,7 @@ export class Pipeline implements AsyncDisposable {
         sealed: (batch, lane) => this.enqueue(batch, lane),
         opened: () => this.linger.set(settings.batch.lingerMs),
         refused: (bytes) => losses.drop('queueFull', 1, bytes),
-        rejected: (reason, _line, bytes) => losses.tooLarge(reason, bytes),
+        rejected: (reason, bytes) => losses.tooLarge(reason, bytes),
       },
       ledger,
       runtime,

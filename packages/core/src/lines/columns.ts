@@ -34,7 +34,7 @@ export class LineColumns implements Columns {
   /**
    * Reads the lines of bytes[start, end), which ends with a newline, one after the other.
    * @returns where the first line starts that was not read: `end`, or the columns are full, or that line is larger than
-   *   `maxBytes` or has not pino's prefix with a time in milliseconds
+   *   `maxBytes` without its newline, or has not pino's prefix with a time in milliseconds
    */
   scan(bytes: Buffer, start: number, end: number, maxBytes: number): number {
     const { offsets, times, levels } = this;
@@ -65,7 +65,7 @@ export class LineColumns implements Columns {
       // 13 digits are milliseconds between 2001 and 2286; anything else is another unit and read with care elsewhere.
       if (at - from !== 13 || (bytes[at] !== COMMA && bytes[at] !== BRACE)) break;
       const newline = bytes.indexOf(NEWLINE, at);
-      if (bytes[newline - 1] !== BRACE || newline + 1 - line > maxBytes) break;
+      if (bytes[newline - 1] !== BRACE || newline - line > maxBytes) break;
       times[count] = time;
       levels[count] = level;
       count++;

@@ -22,6 +22,7 @@ export class LineFeed {
   private skipped = 0;
   private trusted = true;
   private readonly sink: LineSink;
+  /** Without the newline. */
   private readonly maxLineBytes: number;
 
   constructor(sink: LineSink, maxLineBytes: number) {

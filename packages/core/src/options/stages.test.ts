@@ -52,7 +52,7 @@ describe('options of the stages', () => {
 
   it.each([
     ['the destination', '1mb', 10_000, 10_000],
-    ['the queue', '64kb', 1_000_000, 65_536],
+    ['the queue', '64kb', 1_000_000, 65_535],
   ])('no record is larger than %s takes', (_, maxBytes, maxRecordBytes, expected) => {
     const { intake } = optionsFor({ queue: { maxBytes } }, { maxRecordBytes });
     expect(intake.maxRecordBytes).toBe(expected);

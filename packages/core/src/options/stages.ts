@@ -27,7 +27,8 @@ export function intakeOptions(
       overheadBytes: limits.overheadBytes,
       maxSpanMs: limits.maxSpanMs ?? Number.POSITIVE_INFINITY,
     },
-    maxRecordBytes: Math.min(limits.maxRecordBytes, queue.maxBytes),
+    // In memory it has its newline.
+    maxRecordBytes: Math.min(limits.maxRecordBytes, queue.maxBytes - 1),
     keys: {
       level: keys.level ?? COMMON_KEYS.level,
       time: keys.time ?? COMMON_KEYS.time,
