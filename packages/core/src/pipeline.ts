@@ -284,7 +284,9 @@ export class Pipeline implements AsyncDisposable {
           inFlight.settled(records, bytes);
           room.announce();
         },
-        held: (reason) => warnings.say(`${name} refuses us, keeping the records: ${reason}`),
+        held: (reason) => {
+          warnings.say(`${name} refuses us, keeping the records: ${reason}`, () => breaker.state === 'held');
+        },
       },
     );
   }

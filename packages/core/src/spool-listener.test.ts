@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Emitter } from './events.js';
 import { Ledger } from './ledger.js';
 import { Losses } from './losses.js';
-import type { SpoolEvent } from './spool/events.js';
+import type { SpoolEvent, SpoolState } from './spool/events.js';
 import { spoolListener } from './spool-listener.js';
 
 const segment = '00000001';
@@ -17,7 +17,13 @@ function setUp(spooled = { records: 0, bytes: 0 }) {
   const ledger = new Ledger();
   const emitter = new Emitter('spool-listener-test');
   const said: string[] = [];
-  const warnings = { say: (message: string) => said.push(message) };
+  const troubles: (() => boolean)[] = [];
+  const warnings = {
+    say: (message: string, stands?: () => boolean) => {
+      said.push(message);
+      if (stands) troubles.push(stands);
+    },
+  };
   let found = 0;
   const hear = spoolListener({
     ...{ name, ledger, emitter, warnings },
@@ -25,7 +31,7 @@ function setUp(spooled = { records: 0, bytes: 0 }) {
     found: () => found++,
     lost: (_, recovered) => (recovered ? { records: 0, bytes: 0 } : spooled),
   });
-  return { ledger, said, hear, found: () => found };
+  return { ledger, said, troubles, hear, found: () => found };
 }
 
 describe('spool listener', () => {
@@ -69,5 +75,16 @@ describe('spool listener', () => {
     const { said, hear } = setUp();
     hear(event);
     expect(said).toEqual(message === undefined ? [] : [expect.stringContaining(message)]);
+  });
+
+  it('knows of a trouble of the disk whether it has passed, also once the spool is closed', () => {
+    const { troubles, hear } = setUp();
+    const change = (from: SpoolState, to: SpoolState) => hear({ type: 'spoolStateChanged', from, to });
+    change('ok', 'stalled');
+    expect(troubles[0]!()).toBe(true);
+    change('stalled', 'ok');
+    change('ok', 'diskFull');
+    change('diskFull', 'closed');
+    expect(troubles.map((stands) => stands())).toEqual([false, true]);
   });
 });

@@ -6,7 +6,7 @@
 import type { Emitter } from './events.js';
 import type { DropReason, Ledger, Tally } from './ledger.js';
 import type { Losses } from './losses.js';
-import type { SpoolEvent } from './spool/events.js';
+import type { SpoolEvent, SpoolState } from './spool/events.js';
 import type { Warnings } from './warnings.js';
 
 /** Whom the spool's events concern. */
@@ -33,6 +33,8 @@ const DIRECTORY_WARNINGS = {
 
 /** What to do with an event of the spool. */
 export function spoolListener(port: SpoolListenerPort): (event: SpoolEvent) => void {
+  /** As it was last, before it was closed. */
+  let state: SpoolState = 'idle';
   return (event) => {
     port.emitter.emit('spoolChanged', () => event);
     if (event.type === 'recordsRecovered' || event.type === 'queueAdopted') {
@@ -41,6 +43,11 @@ export function spoolListener(port: SpoolListenerPort): (event: SpoolEvent) => v
       drop(port, event.reason === 'expired' ? 'spoolExpired' : 'spoolFull', event);
     } else if (event.type === 'recordsLost') {
       drop(port, 'spoolLost', event);
+    } else if (event.type === 'spoolStateChanged') {
+      const { to, code } = event;
+      if (to === 'closed') return;
+      state = to;
+      if (to !== 'ok') port.warnings.say(troubleOf(to, code), () => state === to);
     } else {
       const warning = warningOf(event, port.name);
       if (warning) port.warnings.say(warning);
@@ -56,11 +63,12 @@ function drop(port: SpoolListenerPort, reason: DropReason, event: Tally & { read
   port.losses.drop(reason, records, bytes);
 }
 
+function troubleOf(state: SpoolState, code = ''): string {
+  return `the spool is ${state}${code && ` (${code})`}: keeping records in memory`;
+}
+
 function warningOf(event: SpoolEvent, name: string): string | undefined {
   switch (event.type) {
-    case 'spoolStateChanged':
-      if (event.to === 'ok' || event.to === 'closed') return undefined;
-      return `the spool is ${event.to}${event.code ? ` (${event.code})` : ''}: keeping records in memory`;
     case 'deadLettersNotKept':
       return `${event.records} records that ${name} refused could not be kept: ${event.code}`;
     case 'deadLettersEvicted':
