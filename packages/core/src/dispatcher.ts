@@ -100,9 +100,9 @@ export class Dispatcher {
     this.stopping.abort();
   }
 
-  /** Resolves when nothing is on its way; after {@link stop} that is soon. */
+  /** Resolves when nothing is on its way to the destination; after {@link stop} that is soon. */
   async landed(): Promise<void> {
-    while (this.busy > 0) await this.aMoment();
+    while (this.port.inFlight.size > 0) await this.aMoment();
   }
 
   /** Takes back what is on its way, without waiting for it: whatever becomes of it, nobody will hear. */

@@ -50,7 +50,7 @@ export interface FlushReport {
   readonly stats: Stats;
 }
 
-/** Longest that the end of the process waits for the disk, unless its deadline is longer. */
+/** Longest that the end waits for the disk to answer, and then writes to it, unless the deadline is longer. */
 const EXIT_BUDGET_MS = 2000;
 
 /** A running pipeline to one destination. Made by {@link pipeline}. */
@@ -151,8 +151,9 @@ export class Pipeline implements AsyncDisposable {
   }
 
   /**
-   * Takes no more lines, delivers what it can within the deadline, counts the rest as dropped, and lets go of
-   * connections. Idempotent: later calls get the first one's report. Never rejects.
+   * Takes no more lines, delivers what it can within the deadline, leaves the rest to the spool, or counts it as dropped,
+   * and lets go of connections. A disk that does not answer within the deadline either, or two seconds if that is
+   * longer, gets nothing. Idempotent: later calls get the first one's report. Never rejects.
    */
   close({ deadlineMs = this.settings.close.deadlineMs }: { deadlineMs?: number } = {}): Promise<FlushReport> {
     this.closing ??= this.shutDown(deadlineMs);
@@ -354,10 +355,8 @@ export class Pipeline implements AsyncDisposable {
     const patience = spooler && breaker.state !== 'closed' ? 0 : deadlineMs;
     const settled = await this.settleAll(patience);
     dispatcher.stop();
-    await dispatcher.landed();
     // The deadline is for the destination: that there is no time for it must not cost what the disk can have.
-    spooler?.lastWords(Math.max(deadlineMs, EXIT_BUDGET_MS));
-    await spooler?.close();
+    await this.leaveToDisk(Math.max(deadlineMs, EXIT_BUDGET_MS));
     // What is left is one loss, because the warning about it may be the last.
     const { records, bytes } = queue;
     queue.takeAll();
@@ -381,6 +380,17 @@ export class Pipeline implements AsyncDisposable {
     door.add(report);
     this.sealAll();
     return waiters.settledThrough(this.seals, leftMs);
+  }
+
+  /** Writes what is left to the spool. On a disk that does not answer within the budget nothing is tried any more. */
+  private async leaveToDisk(budgetMs: number): Promise<void> {
+    const { spooler, dispatcher, queue } = this;
+    const [answers] = await Promise.all([spooler?.rest(budgetMs), dispatcher.landed()]);
+    if (!spooler) return;
+    queue.putBack(spooler.abandon());
+    const leftMs = answers ? budgetMs : 0;
+    spooler.lastWords(leftMs);
+    await spooler.spool.close(leftMs);
   }
 
   /** Nothing is to happen by itself any more, and no memory is kept for it. */

@@ -54,7 +54,9 @@ export class Spooler {
   readonly spooled: Tally = { records: 0, bytes: 0 };
   /** The entry that is being written: still in memory, no longer in the queue. */
   private writing: Entry | undefined;
-  private spilling = false;
+  private spilling: Promise<void> | undefined;
+  /** Nothing moves by itself any more. */
+  private resting = false;
   private refusedUntil = 0;
   /** When it is worth asking the spool for a batch: not before the first look at the disk. */
   private emptyUntil = Number.POSITIVE_INFINITY;
@@ -101,9 +103,8 @@ export class Spooler {
   relieve(): void {
     this.watchAge();
     if (this.spilling || !this.reason()) return;
-    this.spilling = true;
-    void this.spillWhileNeeded().finally(() => {
-      this.spilling = false;
+    this.spilling = this.spillWhileNeeded().finally(() => {
+      this.spilling = undefined;
       this.port.moved();
     });
   }
@@ -146,7 +147,7 @@ export class Spooler {
 
   private reason(): boolean {
     const { queue } = this.port;
-    if (queue.length === 0 || this.runtime.monotonic() < this.refusedUntil) return false;
+    if (this.resting || queue.length === 0 || this.runtime.monotonic() < this.refusedUntil) return false;
     const limit = this.spilling ? this.options.lowWaterBytes : this.options.highWaterBytes;
     return (
       !this.port.healthy() ||
@@ -157,7 +158,7 @@ export class Spooler {
 
   /** A batch can grow old without anything else happening. */
   private watchAge(): void {
-    if (this.ageTimer || this.port.queue.length === 0) return;
+    if (this.resting || this.ageTimer || this.port.queue.length === 0) return;
     this.ageTimer = this.runtime.after(this.options.spillAfterMs, () => {
       this.ageTimer = undefined;
       this.relieve();
@@ -263,12 +264,16 @@ export class Spooler {
   private async fetch(): Promise<Entry | undefined> {
     const drained = await this.spool.next();
     if (!drained) {
-      // Nothing, although there should be: the disk is in trouble. Nothing there: whatever comes is announced.
-      const trouble = this.spooled.records > 0;
+      // Nothing, although there should be, whoever wrote it: the disk is in trouble. Nothing there: whatever comes is announced.
+      const trouble = this.spool.stats().waiting.records > 0;
       this.emptyUntil = trouble ? this.runtime.monotonic() + EMPTY_RETRY_MS : Number.POSITIVE_INFINITY;
       return undefined;
     }
     const { batch, receipt } = drained;
+    if (this.resting) {
+      this.spool.release(receipt);
+      return undefined;
+    }
     if (batch.writer.startsWith(this.writer) || this.takenOver.delete(batch.id)) this.count(batch, -1);
     else this.port.recovered(batch.count, batch.bytes.length);
     const costMs = (batch.bytes.length / this.options.drainBytesPerSecond) * 1000;
@@ -289,12 +294,13 @@ export class Spooler {
     return rest.map((batch) => ({ ...entry, batch }));
   }
 
-  /** Stops looking for something to do. What is on disk stays there. */
-  async close(): Promise<void> {
+  /** Moves nothing by itself any more, and waits for what is under way. False if the disk hangs, or takes longer. */
+  async rest(withinMs: number): Promise<boolean> {
+    this.resting = true;
     this.ageTimer?.cancel();
-    await this.fetching?.then((entry) => entry?.hold && this.letGo(entry.hold));
-    while (this.writing) await new Promise((done) => setImmediate(done));
-    await this.spool.close();
+    const answers = await this.spool.answers(withinMs);
+    if (answers) await Promise.all([this.spilling, this.fetching]);
+    return answers;
   }
 
   /** Records were lost on disk: evicted, expired or damaged. Answers how many of them were counted as spooled. */

@@ -1,13 +1,15 @@
 // The pipeline with a spool: what moves to disk and when, what comes back, and that nothing is lost on the way.
 
+import { execFileSync } from 'node:child_process';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { closeSync, constants, mkdtempSync, openSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ack, type Behaviour, scriptedDestination } from '@spillway/testing';
+import { ack, type Behaviour, type SimRuntime, scriptedDestination, simRuntime } from '@spillway/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { PipelineInput } from './options/pipeline-options.js';
-import { type Pipeline, pipeline } from './pipeline.js';
+import { type FlushReport, type Pipeline, pipeline } from './pipeline.js';
+import { systemRuntime } from './runtime.js';
 import type { Spooler } from './spooler.js';
 import { imbalance } from './stats.js';
 import type { Verdict } from './transport.js';
@@ -34,15 +36,20 @@ const numbers = (stored: readonly { line: string }[]) =>
   stored.map((each) => JSON.parse(each.line).i as number).filter((i) => i !== undefined);
 const sorted = (values: readonly number[]) => [...values].sort((a, b) => a - b);
 
-function setUp(options: Omit<PipelineInput, 'spool'> & { spool?: object } = {}, destination = scriptedDestination()) {
-  const logs = pipeline(destination.transport, {
+function setUp(
+  options: Omit<PipelineInput, 'spool'> & { spool?: object } = {},
+  destination = scriptedDestination(),
+  runtime = systemRuntime,
+) {
+  const input = {
     warnings: 'off',
     batch: { maxRecords: 50, lingerMs: 5 },
     retry: { minMs: 1, maxMs: 20, attempts: 3 },
     breaker: { failures: 2, cooldownMs: 20 },
     ...options,
     spool: { directory, minFreeBytes: 0, spillAfterMs: 60_000, ...options.spool },
-  } as PipelineInput);
+  } as PipelineInput;
+  const logs = pipeline(destination.transport, input, runtime);
   open.push(logs);
   return { destination, logs };
 }
@@ -360,6 +367,103 @@ describe('with a spool', () => {
     expect(queued.bytes).toBeGreaterThan(64 << 20);
     expect(spooled.records).toBe(1);
     expect(spooled.bytes).toBeLessThan(1000);
+  });
+
+  describe('on a disk that hangs', () => {
+    const key = 'a'.repeat(64);
+    let keyFile = '';
+    /** Whoever reads the key waits for us: a real call that does not return. */
+    let writer = -1;
+    beforeEach(() => {
+      keyFile = join(directory, 'key');
+      execFileSync('mkfifo', [keyFile]);
+      writer = -1;
+    });
+    afterEach(() => {
+      // Nobody is to wait for ever: that would keep the process.
+      const end = openSync(keyFile, constants.O_RDWR | constants.O_NONBLOCK);
+      writeSync(end, key);
+      closeSync(end);
+    });
+
+    const isRead = () => {
+      try {
+        writer = openSync(keyFile, constants.O_WRONLY | constants.O_NONBLOCK);
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    const goOn = () => {
+      writeSync(writer, key);
+      closeSync(writer);
+    };
+
+    function setUpHung(options: Omit<PipelineInput, 'spool'> = {}) {
+      const runtime = simRuntime();
+      const given = setUp({ ...options, spool: { encryption: { keyFile } } }, scriptedDestination(), runtime);
+      const { spool } = (given.logs as unknown as { spooler: Spooler }).spooler;
+      open.pop();
+      return { ...given, runtime, idle: () => spool.answers(60_000) };
+    }
+
+    async function closesIn(ms: number, logs: Pipeline, runtime: SimRuntime) {
+      let report: FlushReport | undefined;
+      void logs.close({ deadlineMs: 0 }).then((given) => {
+        report = given;
+      });
+      await runtime.advance(ms);
+      return report;
+    }
+
+    it('close ends, and what is not on the disk is counted as dropped', async () => {
+      const { runtime, destination, logs, idle } = setUpHung();
+      destination.behave(() => down);
+      logs.write(lines(50));
+      await runtime.advance(100);
+      await until(isRead);
+      const report = await closesIn(2500, logs, runtime);
+      goOn();
+      await idle();
+      expect(report).toMatchObject({
+        settled: false,
+        stats: { spooled: { records: 0 }, queued: { records: 0 }, droppedBy: { closed: { records: 50 } } },
+      });
+      balanced(logs);
+    });
+
+    describe('when it is read', () => {
+      beforeEach(async () => {
+        const { destination, logs } = setUp({ spool: { encryption: { key } } });
+        destination.behave(() => down);
+        await spooled(logs, 100);
+        await logs.close();
+      });
+
+      it('close ends, and what is on the disk stays there', async () => {
+        const { runtime, logs, idle } = setUpHung();
+        await until(isRead);
+        const report = await closesIn(2500, logs, runtime);
+        goOn();
+        await idle();
+        expect(report).toMatchObject({ settled: true, stats: { recovered: { records: 0 }, dropped: { records: 0 } } });
+        balanced(logs);
+      });
+
+      it('what is in memory goes on, and what is on the disk comes when that goes on', async () => {
+        const { runtime, destination, logs, idle } = setUpHung({ send: { maxInFlight: 1 } });
+        await until(isRead);
+        logs.write(lines(50, 100));
+        await runtime.advance(10_000);
+        expect(numbers(destination.stored)).toEqual(upTo(150).slice(100));
+        goOn();
+        await until(() => logs.stats().spool!.state !== 'stalled');
+        await runtime.until(() => destination.stored.length === 150);
+        expect(balanced(logs).recovered.records).toBe(100);
+        await closesIn(100, logs, runtime);
+        await idle();
+      });
+    });
   });
 
   it('keeps rejected records as dead letters', async () => {

@@ -37,6 +37,11 @@ export class Disk {
     return this.#tasks;
   }
 
+  /** Resolves when all protocols that were given so far are over. Never rejects. */
+  async idle(): Promise<void> {
+    await this.#tail;
+  }
+
   /** Runs a protocol after all that were given before. Rejects with what the protocol throws. */
   run<T>(protocol: () => Steps<T>): Promise<T> {
     this.#tasks++;

@@ -42,6 +42,8 @@ export class Drain {
   /** Where each batch from a recovered segment was seen first. */
   readonly #seen = new Map<string, string>();
   readonly #held = new Set<Unit>();
+  /** Those who wait for a batch. */
+  readonly #asking = new Set<(drained: Drained | undefined) => void>();
   /** Segments with originals of what was rescued. */
   readonly #rescued = new Set<Segment>();
   readonly #bury: DrainParts['bury'];
@@ -57,12 +59,26 @@ export class Drain {
   async next(): Promise<Drained | undefined> {
     const { closed, disk, catalog } = this.#core;
     if (closed || disk.stalled || catalog.size === 0) return undefined;
-    try {
-      return await disk.run(() => this.#next());
-    } catch (error) {
-      this.#core.failed(error);
-      return undefined;
-    }
+    const found = disk.run(() => this.#next()).catch((error) => this.#core.failed(error));
+    return new Promise((resolve) => {
+      this.#asking.add(resolve);
+      void found.then((drained) => {
+        // Nobody waits for it any more.
+        if (!this.#asking.delete(resolve) && drained) this.#takeBack(drained);
+        resolve(drained ?? undefined);
+      });
+    });
+  }
+
+  /** The disk hangs: tells all who wait for a batch that there is none. What comes for them after all is taken back. */
+  giveUp(): void {
+    for (const resolve of this.#asking) resolve(undefined);
+    this.#asking.clear();
+  }
+
+  #takeBack({ batch, receipt }: Drained): void {
+    this.#core.buffers.reclaim(batch.bytes);
+    this.release(receipt);
   }
 
   *#next(): Steps<Drained | undefined> {

@@ -23,7 +23,7 @@ export class ExitWriter {
     const end = runtime.monotonic() + budgetMs;
     const receipts: Receipt[] = [];
     // Not held up by an earlier failure: this is the last chance, and a failure costs nothing.
-    if (this.#core.closed || this.#core.disk.stalled) return receipts;
+    if (this.#core.closed || this.#core.disk.stalled || budgetMs <= 0) return receipts;
     const touched = new Set<Segment>();
     for (const each of batches) {
       if (runtime.monotonic() >= end) break;

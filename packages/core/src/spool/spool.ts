@@ -155,7 +155,10 @@ export class Spool {
     const adopt = () => this.#adoption.scan();
     this.#upkeep = new Upkeep({ core, shelf: this.#shelf, quota: this.#quota, drain: this.#drain, adopt });
     this.#shelf.discarded = (segment) => this.#adoption.left(segment);
-    core.stalled = () => this.#appender.giveBack();
+    core.stalled = () => {
+      this.#appender.giveBack();
+      this.#drain.giveUp();
+    };
   }
 
   /**
@@ -268,27 +271,39 @@ export class Spool {
     };
   }
 
+  /** Waits for what is under way on the disk. False if that is not over in time, or the disk hangs. Never rejects. */
+  answers(withinMs: number): Promise<boolean> {
+    const { disk } = this.#core;
+    return disk.stalled ? Promise.resolve(false) : this.#within(withinMs, disk.idle());
+  }
+
   /**
    * Finishes what is under way and lets go. What waits stays on the disk, open to adoption at once; an empty directory
    * is removed. Does not wait for a disk that hangs. Idempotent, never rejects.
    */
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
+  close(withinMs = 2 * this.#core.tuning.stallMs): Promise<void> {
+    this.#closing ??= this.#close(withinMs);
     return this.#closing;
   }
 
-  async #close(): Promise<void> {
-    const { disk, runtime, tuning } = this.#core;
+  async #close(withinMs: number): Promise<void> {
+    const { disk } = this.#core;
     this.#upkeep.stop();
     const done = disk.run(() => this.#finish()).catch(() => {});
-    let timer: ReturnType<Runtime['after']> | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = runtime.after(2 * tuning.stallMs, resolve);
-    });
-    await Promise.race([done, late]);
-    timer?.cancel();
+    if (!disk.stalled) await this.#within(withinMs, done);
     this.#core.closed = true;
     this.#core.tellState();
+  }
+
+  /** Whether something is over in time. Somebody waits for that, so the process lives on for as long. */
+  #within(ms: number, over: Promise<unknown>): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = this.#core.runtime.after(ms, () => resolve(false), { keepsAlive: true });
+      void over.then(() => {
+        timer.cancel();
+        resolve(true);
+      });
+    });
   }
 
   *#finish(): Steps<void> {
