@@ -192,7 +192,7 @@ export class Adoption {
       segment.oldest = footer.minTime;
     } else if (!foreign) {
       // Not closed in order: what its owner did not live to sync is synced now, and only a walk tells what is in it.
-      if (this.#core.syncing) yield* attempt('sync', fd);
+      if (this.#core.syncing && !(yield* attempt('sync', fd))) segment.syncFailed = 'EIO';
       const found = yield* walk(fd, { segmentNumber: number });
       add(segment.waiting, found.lost);
       for (const { header: frame } of found.frames) {

@@ -126,3 +126,48 @@ it('hands out the pieces where the whole was taken back because it could not be 
   expect(records.sort((a, b) => a - b)).toEqual(all);
   expect(adopter.stats().duplicatesSuppressed.records).toBe(0);
 });
+
+/** A death after which two wholes wait in one segment, and their pieces in the one before it. */
+async function twoWholes(): Promise<SimMachine> {
+  const disk = new SimMachine(1);
+  const { process, spool } = startSpool(disk, { name: 'first' });
+  for (const piece of piecesOf('w')) spool.journal(piece, 'normal');
+  const pieces = disk.files().find((name) => name.endsWith('.seg'))!;
+  // Another writer begins another segment: there the wholes go.
+  spool.journal(batchOf(lines(0, 1), { writer: 'v', firstSequence: 0 }), 'normal');
+  const before = disk.read(pieces);
+  for (const [from, to] of [[0, 12] as const, [12, 24] as const]) {
+    expect(spool.seal(wholeOf('w').range(from, to), 'normal')).toBeDefined();
+  }
+  process.kill();
+  // As where a power loss takes the slots: they are not synced.
+  disk.corrupt(pieces, () => before);
+  return disk;
+}
+
+it.each([
+  ['before it is read', 'adopted', 0],
+  ['when it is read', 'read', 0],
+  ['never', '', 24],
+])('passes over no piece for a whole whose sync failed once: %s', async (_, fails, suppressed) => {
+  const disk = await twoWholes();
+  let [stage, synced] = ['', new Set<string>()];
+  disk.beforeCall = ({ name }) => {
+    disk.faults.failedSync = name === 'sync' && fails === stage && !synced.has(stage) ? 1 : 0;
+    if (name === 'sync') synced.add(stage);
+  };
+  const { spool } = startSpool(disk, { name: 'adopter' });
+  // Its directory is there, and synced, before.
+  await disk.finish(spool.append(batchOf(lines(0, 1), { writer: 'x' }), 'normal'));
+  await disk.finish(spool.scan());
+  await disk.advance(20_000);
+  stage = 'adopted';
+  await disk.finish(spool.scan());
+  stage = 'read';
+  let records = 0;
+  for (let next = await disk.finish(spool.next()); next; next = await disk.finish(spool.next())) {
+    records += next.batch.count;
+  }
+  expect(spool.stats().duplicatesSuppressed.records).toBe(suppressed);
+  expect(records).toBe(2 + 24 + 24 - suppressed);
+});

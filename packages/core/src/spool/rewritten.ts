@@ -26,13 +26,16 @@ export function* rewrittenPieces(
   const pieces = loosePieces(frames).filter(({ mark }) => !mark);
   const found = new Set<FoundFrame>();
   for (const place of pieces.length > 0 ? behind(core, segment) : []) {
+    let safe: boolean | undefined;
     for (const whole of place === segment ? frames : yield* framesOf(open, place)) {
       // One that is settled may have been taken back after a failed sync, or stand elsewhere by now.
       if (whole.header.type !== frameTypes.batch || whole.mark !== undefined) continue;
       const within = pieces.filter((piece) => covers(whole, piece) && !found.has(piece));
       if (within.length === 0) continue;
       const batch = yield* read(core, open, place, whole);
-      if (!batch || !(yield* isSafe(core, open, place))) continue;
+      if (!batch) continue;
+      safe ??= yield* isSafe(core, open, place);
+      if (!safe) break;
       for (const piece of within) {
         const part = yield* read(core, open, segment, piece);
         if (part && holds(batch, part)) found.add(piece);
@@ -62,7 +65,9 @@ function holds(whole: Batch, part: Batch): boolean {
 
 /** Whether the segment survives a power loss, as far as anything is asked to. */
 function* isSafe(core: Core, open: Open, segment: Segment): Steps<boolean> {
-  return !core.syncing || (yield* attempt('sync', yield* open(segment)));
+  if (!core.syncing) return true;
+  if (segment.syncFailed === undefined && !(yield* attempt('sync', yield* open(segment)))) segment.syncFailed = 'EIO';
+  return segment.syncFailed === undefined;
 }
 
 function* framesOf(open: Open, segment: Segment): Steps<readonly FoundFrame[]> {
