@@ -133,7 +133,8 @@ export class Journal {
 
   /** Journals the last records of a batch where the batch was closed before they were. */
   #complete(batch: Batch, lane: Lane): void {
-    const last = this.#of(batch, lane).at(-1)?.parts[0]?.header.lastSequence ?? -1;
+    const latest = this.#pieces[lane].findLast(({ writer }) => writer === batch.writer);
+    const last = latest?.unit.parts[0]?.header.lastSequence ?? -1;
     if (last < batch.firstSequence || last >= batch.sequence(batch.count - 1)) return;
     let from = batch.count;
     while (from > 0 && batch.sequence(from - 1) > last) from--;
@@ -176,17 +177,13 @@ export class Journal {
   #within(batch: Batch, lane: Lane): Unit[] {
     const first = batch.firstSequence;
     const last = batch.sequence(batch.count - 1);
-    return this.#of(batch, lane)
-      .map(standing)
+    return this.#pieces[lane]
+      .filter(({ writer }) => writer === batch.writer)
+      .map(({ unit }) => standing(unit))
       .filter(({ state, parts }) => {
         const { firstSequence, lastSequence } = parts[0]!.header;
         return state === 'held' && firstSequence >= first && lastSequence <= last;
       });
-  }
-
-  /** The unsealed pieces of a batch's writer. */
-  #of({ writer }: Batch, lane: Lane): Unit[] {
-    return this.#pieces[lane].filter((piece) => piece.writer === writer).map(({ unit }) => unit);
   }
 
   /** Makes a batch of a piece that nobody sealed, before it is handed to the drain. */
