@@ -11,7 +11,7 @@ import { Emitter } from './events.js';
 import { Ledger, type Tally } from './ledger.js';
 import type { PipelineSettings } from './options/pipeline-options.js';
 import { type Runtime, sleep, type Timer } from './runtime.js';
-import type { AnyTransport, Sender } from './transport.js';
+import type { AnyTransport } from './transport.js';
 
 /** What a courier works with. */
 export interface CourierPort {
@@ -34,7 +34,6 @@ export class Courier {
   private readonly ledger = new Ledger();
   private readonly breaker: Breaker;
   private readonly deliverer: Deliverer;
-  private readonly sender: Sender<unknown, unknown>;
   private readonly stopping = new AbortController();
   private readonly port: CourierPort;
   /** What was refused and could not be kept, as it was refused. */
@@ -50,12 +49,11 @@ export class Courier {
     this.port = port;
     this.settledAt = runtime.monotonic();
     this.breaker = new Breaker(settings.breaker, runtime);
-    this.sender = transport.open(runtime, settings.send);
     this.deliverer = new Deliverer(
       { ...settings.retry, timeoutMs: settings.send.timeoutMs },
       {
         transport,
-        sender: this.sender,
+        sender: transport.open(runtime, settings.send),
         breaker: this.breaker,
         ledger: this.ledger,
         runtime,
@@ -116,7 +114,7 @@ export class Courier {
   async close(): Promise<void> {
     this.stop();
     this.watch?.cancel();
-    await this.sender.close().catch(() => {});
+    await this.deliverer.close();
   }
 
   private async permitted(): Promise<boolean> {

@@ -14,6 +14,7 @@ import type { Ledger } from './ledger.js';
 import { plainReason } from './reason.js';
 import { type Runtime, sleep, type Timer } from './runtime.js';
 import type { AnyTransport, Sender, Verdict } from './transport.js';
+import { endsWithin } from './waiting.js';
 
 /** How often and how long to try. */
 export interface DeliverOptions {
@@ -54,7 +55,7 @@ export interface DeliverCounts {
 type Settling = Exclude<Verdict, { outcome: 'retry' | 'hold' }>;
 type Waiting = Extract<Verdict, { outcome: 'retry' | 'hold' }>;
 
-/** How long a sender may go on after it was told to stop, until nobody listens to it any more. */
+/** How long a sender may go on after it was told to stop, or to close, until nobody listens to it any more. */
 const STOP_MS = 2000;
 /** Longest wait between attempts once there is a hurry. */
 const HURRIED_MS = 200;
@@ -101,6 +102,13 @@ export class Deliverer {
   hurry(): void {
     this.longestWaitMs = HURRIED_MS;
     for (const end of this.waits) end();
+  }
+
+  /** Lets go of the destination. However its sender takes that: it holds up nobody for long. Never rejects. */
+  async close(): Promise<void> {
+    const { sender, runtime } = this.port;
+    const closed = (async () => sender.close())();
+    await endsWithin(runtime, STOP_MS, closed);
   }
 
   /** Books a verdict and returns the parts that still have to be sent. */

@@ -505,6 +505,34 @@ describe('pipeline', () => {
     expect(destination.closed).toBe(1);
   });
 
+  it.each([
+    ['hangs', () => new Promise<void>(() => {})],
+    ['fails', () => Promise.reject(new Error('gone'))],
+    [
+      'throws',
+      () => {
+        throw new Error('gone');
+      },
+    ],
+  ])('close ends also with a sender whose close %s', async (_, close) => {
+    const { runtime, destination } = setUp();
+    const { open, ...rest } = destination.transport;
+    const transport = { ...rest, open: (...given: Parameters<typeof open>) => ({ ...open(...given), close }) };
+    const logs = pipeline(transport, { warnings: 'off' }, runtime);
+    logs.write(lines(5));
+    let report: unknown;
+    logs.close().then(
+      (given) => {
+        report = given;
+      },
+      (error) => {
+        report = error;
+      },
+    );
+    await runtime.advance(3000);
+    expect(report).toMatchObject({ settled: true, stats: { acked: { records: 5 } } });
+  });
+
   it('does nothing to the destination before there is something to send', async () => {
     const { destination, logs } = setUp();
     await logs.close();

@@ -365,7 +365,7 @@ export class Pipeline implements AsyncDisposable {
     this.rest();
     this.room.release();
     this.waiters.wake();
-    await this.sender.close().catch(() => {});
+    await this.deliverer.close();
     return { settled, stats: this.stats() };
   }
 

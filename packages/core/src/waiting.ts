@@ -20,6 +20,18 @@ export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<
   });
 }
 
+/** Whether something ends, well or not, within a time. Somebody waits for that, so the process lives on for as long. */
+export function endsWithin(runtime: Pick<Runtime, 'after'>, ms: number, ending: Promise<unknown>): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = runtime.after(ms, () => resolve(false), { keepsAlive: true });
+    const ended = () => {
+      timer.cancel();
+      resolve(true);
+    };
+    ending.then(ended, ended);
+  });
+}
+
 /** Asks under a signal that is aborted like the one given, or when the patience is over. */
 export async function withPatience<T>(
   runtime: Pick<Runtime, 'after'>,

@@ -39,6 +39,7 @@ import type { BufferPool } from '../buffer-pool.js';
 import type { Lane } from '../lane.js';
 import { parseOptions } from '../options/parse.js';
 import type { Runtime } from '../runtime.js';
+import { endsWithin } from '../waiting.js';
 import { Adoption } from './adoption.js';
 import { Appender } from './appender.js';
 import { Core, type Tuning } from './core.js';
@@ -273,8 +274,8 @@ export class Spool {
 
   /** Waits for what is under way on the disk. False if that is not over in time, or the disk hangs. Never rejects. */
   answers(withinMs: number): Promise<boolean> {
-    const { disk } = this.#core;
-    return disk.stalled ? Promise.resolve(false) : this.#within(withinMs, disk.idle());
+    const { disk, runtime } = this.#core;
+    return disk.stalled ? Promise.resolve(false) : endsWithin(runtime, withinMs, disk.idle());
   }
 
   /**
@@ -287,23 +288,12 @@ export class Spool {
   }
 
   async #close(withinMs: number): Promise<void> {
-    const { disk } = this.#core;
+    const { disk, runtime } = this.#core;
     this.#upkeep.stop();
     const done = disk.run(() => this.#finish()).catch(() => {});
-    if (!disk.stalled) await this.#within(withinMs, done);
+    if (!disk.stalled) await endsWithin(runtime, withinMs, done);
     this.#core.closed = true;
     this.#core.tellState();
-  }
-
-  /** Whether something is over in time. Somebody waits for that, so the process lives on for as long. */
-  #within(ms: number, over: Promise<unknown>): Promise<boolean> {
-    return new Promise((resolve) => {
-      const timer = this.#core.runtime.after(ms, () => resolve(false), { keepsAlive: true });
-      void over.then(() => {
-        timer.cancel();
-        resolve(true);
-      });
-    });
   }
 
   *#finish(): Steps<void> {
