@@ -129,6 +129,7 @@ export interface Plan {
 }
 
 type Raw = Record<string, unknown>;
+
 /** Reads the options of the worker target.
  * @throws SpillwayError `SPILLWAY_OPTIONS_INVALID`
  */
