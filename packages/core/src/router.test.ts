@@ -105,6 +105,23 @@ it('takes a line without a level, and text, for info', async () => {
   expect(second).toEqual(['{"level":"debug","msg":"label"}', '{"level":"AUDIT"}']);
 });
 
+it('lets the level of a label be what the options say, whatever the logger says later', async () => {
+  const runtime = simRuntime();
+  const destinations = [scriptedDestination(), scriptedDestination()];
+  const [high, low] = destinations.map(({ transport }) => pipeline(transport, { warnings: 'off' }, runtime));
+  const routes = [
+    { match: { level: 50 }, pipeline: high! },
+    { match: {}, pipeline: low! },
+  ];
+  const router = new Router(routes, { levels: { Audit: 55 } });
+  router.addLevels({ audit: 25 });
+  router.write('{"level":"audit"}\n');
+  const flush = router.flush();
+  await runtime.advance(0);
+  await flush;
+  expect(destinations.map(({ stored }) => stored.length)).toEqual([1, 0]);
+});
+
 it('gives every line to the same routes however its bytes are cut', async () => {
   for (let seed = 0; seed < 60; seed++) {
     const random = seededRandom(seed);

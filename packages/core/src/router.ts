@@ -101,7 +101,7 @@ export class Router implements LineSink {
 
   /** As {@link Pipeline.addLevels}. */
   addLevels(levels: Readonly<Record<string, number>>): void {
-    Object.assign(this.levels, lowerCased(levels));
+    Object.assign(this.levels, { ...lowerCased(levels), ...this.levels });
     for (const each of this.pipelines) each.addLevels(levels);
   }
 
