@@ -10,6 +10,7 @@ import {
   routesOf,
   spoolOptions,
   structured,
+  withoutMatch,
 } from '@spillway/core';
 import { type Keys, spoolKeys } from '@spillway/core/spool';
 import { Failure, type OptionSpec, type Run, UsageError } from './command.js';
@@ -45,10 +46,7 @@ export function gather({ io, values }: Pick<Run, 'io' | 'values'>): Raw {
 function routeOf(options: Raw, number: number): Raw {
   const routes = routesOf(options);
   const route: unknown = Array.isArray(routes) ? routes[number - 1] : undefined;
-  if (typeof route === 'object' && route !== null) {
-    const { kind: _, level: __, continue: ___, ...own } = route as Raw;
-    return own;
-  }
+  if (typeof route === 'object' && route !== null) return withoutMatch(route as Raw);
   const count = Array.isArray(routes) ? routes.length : 0;
   throw new UsageError(`--route takes one of the routes in the options, of which there are ${count}, got ${number}`);
 }

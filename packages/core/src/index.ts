@@ -28,7 +28,7 @@ export { lossLine } from './losses.js';
 export { structured } from './options/environment-text.js';
 export { parseOptions } from './options/parse.js';
 export { type PipelineInput, type PipelineSettings, pipelineOptions, settle } from './options/pipeline-options.js';
-export { routeMatchOptions } from './options/route-match.js';
+export { routeMatchOptions, withoutMatch } from './options/route-match.js';
 export {
   choice,
   custom,

@@ -19,6 +19,7 @@ import {
   routeMatchOptions,
   routesOf,
   SpillwayError,
+  withoutMatch,
 } from '@spillway/core';
 import type { TransportTarget } from '@spillway/transports';
 
@@ -199,7 +200,7 @@ function several(options: Raw, { levels }: Plan['keys']) {
   const given = routesOf(options);
   const checked = parseOptions(routeList, given, 'routes') ?? [];
   const routes = checked.map(({ to, kind, level, continue: goesOn }, at): RoutePlan => {
-    const { to: _, kind: __, level: ___, continue: ____, ...pipeline } = (given as Raw[])[at]!;
+    const { to: _, ...pipeline } = withoutMatch((given as Raw[])[at]!);
     return { to, pipeline, match: { kind, level: levelOf(level, levels, at), continue: goesOn } };
   });
   return { routes, checked };

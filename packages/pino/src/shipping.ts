@@ -9,9 +9,10 @@ export type Shipping = Pipeline | Router;
 
 /** Starts what a plan says, with its transports in the order of the routes. */
 export function shippingOf({ routes, keys }: Plan, transports: readonly AnyTransport[]): Shipping {
+  if (routes[0]!.match === undefined) return pipeline(transports[0]!, routes[0]!.pipeline);
+  // All of them, before one is started.
   settled(routes, transports);
   const pipelines = routes.map(({ pipeline: options }, at) => pipeline(transports[at]!, options));
-  if (routes[0]!.match === undefined) return pipelines[0]!;
   return new Router(
     routes.map(({ match = {} }, at) => ({ match, pipeline: pipelines[at]! })),
     keys,

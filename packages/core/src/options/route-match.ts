@@ -25,3 +25,8 @@ export const routeMatchOptions = object(
   },
   { doc: 'Which records a route takes.' },
 );
+
+/** The options of a route but for those: where its records go, and how. */
+export function withoutMatch(route: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(route).filter(([name]) => !Object.hasOwn(routeMatchOptions.fields, name)));
+}
