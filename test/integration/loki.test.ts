@@ -4,9 +4,28 @@ import { batchOf } from '@spillway/testing';
 import { type LokiOptions, loki } from '@spillway/transports';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as servers from '../servers/index.js';
-import { deliverThroughTrouble, expectComplete, numbered, verdictOf } from './delivery.js';
+import { deliverThroughTrouble, expectComplete, numbered, verdictOf, withLokiOfItsOwn } from './delivery.js';
 
 type Running = Awaited<ReturnType<typeof servers.loki.start>>;
+
+it.each(['protobuf', 'json'] as const)(
+  'Loki gets every record once through outages (%s)',
+  (encoding) =>
+    withLokiOfItsOwn(async (server) => {
+      const delivered = await deliverThroughTrouble({
+        transport: loki({ url: server.url, labels: { app: 'trouble' }, encoding }),
+        server,
+        readBack: async () => {
+          const entries = await server.query({ query: '{app="trouble"}' });
+          return entries.map(({ line }) => (JSON.parse(line) as { n: number }).n);
+        },
+      });
+      expectComplete(delivered);
+      // Same stream, time, line and metadata: Loki shows a repeated batch once.
+      expect(delivered.duplicates).toBe(0);
+    }),
+  servers.OBTAIN_TIMEOUT_MS,
+);
 
 describe('a healthy Loki', () => {
   let server: Running;
@@ -14,21 +33,6 @@ describe('a healthy Loki', () => {
     server = await servers.loki.start();
   }, servers.OBTAIN_TIMEOUT_MS);
   afterAll(() => server?.dispose());
-
-  it.each(['protobuf', 'json'] as const)('gets every record once through outages (%s)', async (encoding) => {
-    const app = `trouble-${encoding}`;
-    const delivered = await deliverThroughTrouble({
-      transport: loki({ url: server.url, labels: { app }, encoding }),
-      server,
-      readBack: async () => {
-        const entries = await server.query({ query: `{app="${app}"}` });
-        return entries.map(({ line }) => (JSON.parse(line) as { n: number }).n);
-      },
-    });
-    expectComplete(delivered);
-    // Same stream, time, line and metadata: Loki shows a repeated batch once.
-    expect(delivered.duplicates).toBe(0);
-  });
 
   it('keeps order, bytes, level and metadata, however the request was encoded', async () => {
     const time = Date.now();

@@ -4,7 +4,7 @@ import { batchOf } from '@spillway/testing';
 import { type OtlpOptions, otlp } from '@spillway/transports';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as servers from '../servers/index.js';
-import { deliverThroughTrouble, expectComplete, numbered, verdictOf } from './delivery.js';
+import { deliverThroughTrouble, expectComplete, numbered, verdictOf, withLokiOfItsOwn } from './delivery.js';
 
 const encodings = ['protobuf', 'json'] as const;
 const traced = { trace_id: '0af7651916cd43dd8448eb211c80319c', span_id: 'b7ad6b7169203331', trace_flags: '01' };
@@ -191,34 +191,37 @@ describe('VictoriaLogs', () => {
   });
 });
 
+it.each(encodings)(
+  'Loki gets every record once through outages, in %s',
+  (encoding) =>
+    withLokiOfItsOwn(async (server) => {
+      const delivered = await deliverThroughTrouble({
+        transport: otlp({
+          url: `${server.url}/otlp/v1/logs`,
+          environment: false,
+          encoding,
+          resource: { 'service.name': 'trouble' },
+        }),
+        server,
+        recordsPerPart: 2000,
+        // Requests for a stream must not overlap: see the loki transport.
+        options: { send: { timeoutMs: 5000, maxInFlight: 1 } },
+        readBack: async () =>
+          (await server.query({ query: '{service_name="trouble"}' })).map(({ metadata }) => Number(metadata.n)),
+      });
+      expectComplete(delivered);
+      // Same stream, time, line and metadata: a repeated batch is shown once.
+      expect(delivered.duplicates).toBe(0);
+    }),
+  servers.OBTAIN_TIMEOUT_MS,
+);
+
 describe('Loki', () => {
   let server: Awaited<ReturnType<typeof servers.loki.start>>;
   beforeAll(async () => {
     server = await servers.loki.start();
   }, servers.OBTAIN_TIMEOUT_MS);
   afterAll(() => server?.dispose());
-
-  it.each(encodings)('gets every record once through outages, in %s', async (encoding) => {
-    const delivered = await deliverThroughTrouble({
-      transport: otlp({
-        url: `${server.url}/otlp/v1/logs`,
-        environment: false,
-        encoding,
-        resource: { 'service.name': `trouble-${encoding}` },
-      }),
-      server,
-      recordsPerPart: 2000,
-      // Requests for a stream must not overlap: see the loki transport.
-      options: { send: { timeoutMs: 5000, maxInFlight: 1 } },
-      readBack: async () =>
-        (await server.query({ query: `{service_name="trouble-${encoding}"}` })).map(({ metadata }) =>
-          Number(metadata.n),
-        ),
-    });
-    expectComplete(delivered);
-    // Same stream, time, line and metadata: a repeated batch is shown once.
-    expect(delivered.duplicates).toBe(0);
-  });
 
   it('finds records by what became structured metadata', async () => {
     const lines = [numbered(1).trim(), JSON.stringify({ level: 50, time: Date.now(), ...traced, msg: 'second' })];
