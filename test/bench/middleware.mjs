@@ -1,8 +1,9 @@
 // What request logging costs a request: CPU time of the whole server process a request, ours beside pino-http, Fastify's and
 // Hono's own loggers, and beside none. In every round each variant has a fresh process, for how the engine happens to optimize a
-// process stays with it for life; when all are warm they are loaded in short turns over connections that stay open. Machines
-// that are shared are slower by half for seconds at a time, so a ratio is the median of those of neighbouring turns, then of the
-// rounds; the figures are medians of all turns. Run after `pnpm build:js`:
+// process stays with it for life; when all are warm they are loaded in turns over connections that stay open. Machines that are
+// shared are slower by half for seconds at a time, so turns are short, and a ratio is the median of those of neighbouring turns,
+// then of the rounds; the figures are medians of all turns. A turn begins with requests that are not measured: the caches are
+// those of the server before, and a server under load has its own. Run after `pnpm build:js`:
 //   node test/bench/middleware.mjs [rounds=5] [requests=20000] [framework,…] [async|sync]
 // The destination drops all lines. `async`, pino's default, writes what has piled up since the last write, and measures that
 // pile again for each line; `sync` writes each line at once.
@@ -19,8 +20,9 @@ const variants = {
   hono: ['none', 'own', 'structured', 'spillway'],
 };
 const CONNECTIONS = 32;
-// A turn is some twenty milliseconds.
-const PER_CONNECTION = 16;
+// Some seventy milliseconds each. What a server allocates goes once around its young generation in the first of them.
+const LEAD_IN_PER_CONNECTION = 64;
+const PER_CONNECTION = 64;
 const TURNS = Math.ceil(requests / CONNECTIONS / PER_CONNECTION);
 // What a browser behind a proxy sends.
 const request = [
@@ -75,7 +77,7 @@ class Client {
   }
 }
 
-const load = ({ clients }) => Promise.all(clients.map((client) => client.send(PER_CONNECTION)));
+const load = ({ clients }, perConnection) => Promise.all(clients.map((client) => client.send(perConnection)));
 const reply = (child) => new Promise((resolve) => child.once('message', resolve));
 
 async function start(framework, logging) {
@@ -100,14 +102,15 @@ async function round(framework) {
   const servers = [];
   for (const logging of variants[framework]) servers.push(await start(framework, logging));
   // As many requests to warm up as are measured.
-  for (const server of servers) for (let turn = 0; turn < TURNS; turn++) await load(server);
+  for (const server of servers) await load(server, TURNS * PER_CONNECTION);
   for (let turn = 0; turn < TURNS; turn++) {
     // Everyone comes first, last and after everyone else equally often.
     const first = turn % servers.length;
     const order = [...servers.slice(first), ...servers.slice(0, first)];
     for (const server of Math.floor(turn / servers.length) % 2 === 0 ? order : order.reverse()) {
+      await load(server, LEAD_IN_PER_CONNECTION);
       const before = await usage(server.child);
-      await load(server);
+      await load(server, PER_CONNECTION);
       server.costs.push(((await usage(server.child)) - before) / PER_CONNECTION / CONNECTIONS);
     }
   }

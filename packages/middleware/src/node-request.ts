@@ -150,15 +150,16 @@ export function dress<Req, Res>(req: IncomingMessage, context: RequestContext, l
  * Lets the events of a request with a body run in its context. Node emits them from the connection, outside of every request,
  * so listeners for `data` and `end` (body parsers, uploads) would otherwise lose it.
  */
-export function bindBody(req: IncomingMessage, context: RequestContext, header = nodeReader.header): void {
-  if (!hasBody(req, header)) return;
+export function bindBody(req: IncomingMessage, context: RequestContext): void {
+  if (!hasBody(req)) return;
   const { emit } = req;
   req.emit = (...args: Parameters<typeof emit>) => storage.run(context, () => emit.apply(req, args));
 }
 
-function hasBody(req: IncomingMessage, header: typeof nodeReader.header): boolean {
+function hasBody(req: IncomingMessage): boolean {
   // In HTTP/2 a body needs neither header: the frames say whether there is one.
   if (req.httpVersionMajor === 2)
     return (req as { stream?: { endAfterHeaders?: boolean } }).stream?.endAfterHeaders !== true;
-  return header(req, 'content-length') !== undefined || header(req, 'transfer-encoding') !== undefined;
+  const { headers } = req;
+  return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
 }

@@ -4,7 +4,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { bindBody, dress, type LoggedRequest, nodeReader, opened } from './node-request.js';
 import { isPromise } from './promises.js';
-import type { ExchangeReader } from './request/exchange.js';
 import type { RequestLogOptions } from './request/options.js';
 import { RequestLog } from './request/request-log.js';
 import { storage } from './shared.js';
@@ -34,25 +33,6 @@ export function requestLog(options: NodeRequestLogOptions = {}): NodeMiddleware 
   };
 }
 
-// Of a request that nobody has seen yet, the headers are read as they came: Node makes an object of them all for the first who
-// asks for one, which costs as much as the rest of the middleware.
-const unseenReader: ExchangeReader<IncomingMessage, ServerResponse> = { ...nodeReader, header: headerAsItCame };
-
-function headerAsItCame(req: IncomingMessage, name: string): string | undefined {
-  const { rawHeaders } = req;
-  // Requests that are made up, by tests and by adapters for functions in the cloud, may have none.
-  if (rawHeaders === undefined || rawHeaders.length === 0) return nodeReader.header(req, name);
-  let found: string | undefined;
-  for (let at = 0; at < rawHeaders.length; at += 2) {
-    const given = rawHeaders[at]!;
-    if (given.length !== name.length || given.toLowerCase() !== name) continue;
-    // What to make of a header that came twice, Node knows.
-    if (found !== undefined) return nodeReader.header(req, name);
-    found = rawHeaders[at + 1];
-  }
-  return found;
-}
-
 /**
  * Wraps a listener of `http.createServer`. What it throws, or rejects with, goes into the record, which is then written at once,
  * with status 500 if the response has not begun, and is thrown on: to answer is the application's.
@@ -62,7 +42,7 @@ export function withRequestLog(
   listener: (req: IncomingMessage & LoggedRequest, res: ServerResponse) => unknown,
   options: NodeRequestLogOptions = {},
 ): (req: IncomingMessage, res: ServerResponse) => void {
-  const log = new RequestLog(options, unseenReader);
+  const log = new RequestLog(options, nodeReader);
   return (req, res) => {
     const raw = { req, res };
     const context = opened(log, raw, raw);
@@ -72,7 +52,7 @@ export function withRequestLog(
       return;
     }
     dress(req, context, log);
-    bindBody(req, context, headerAsItCame);
+    bindBody(req, context);
     const failed = (error: unknown): never => {
       context.error ??= error;
       log.close(context, req, res, false);
