@@ -45,6 +45,11 @@ describe('usage', () => {
     expect(help).toMatchObject({ code: 0, stderr: '' });
     expect(help.stdout).toContain('verify');
     expect((await spillway(['cat', '--help'])).stdout).toContain('--limit <n>');
+    const about = async (...args: string[]) => (await spillway(args)).stdout;
+    expect(await about('help', 'cat')).toBe(await about('cat', '--help'));
+    expect(await about('help', 'dead-letters', 'retry')).toBe(await about('dead-letters', 'retry', '--help'));
+    expect(await about('help')).toBe(help.stdout);
+    expect(await spillway(['help', 'drian'])).toMatchObject({ code: 2, stderr: expect.stringContaining('drain?') });
     expect((await spillway([])).code).toBe(2);
     expect((await spillway(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
@@ -57,6 +62,7 @@ describe('usage', () => {
     [['cat', '--limit', 'many', '/tmp'], "--limit takes a whole number, got 'many'"],
     [['cat', '--limit', '1', '--limit', '2', '/tmp'], '--limit was given twice'],
     [['cat', '--since', 'yesterday', '/tmp'], '--since takes ISO 8601'],
+    [['cat', '--since', '1700000000', '/tmp'], '--since takes ISO 8601 or ms since 1970'],
     [['ls', '--json=yes', '/tmp'], '--json takes no value'],
     [['ls'], 'Name a spool directory'],
     [['ls', '--lane', 'top', '/tmp'], '--lane takes high, normal or low'],
@@ -166,6 +172,8 @@ describe('cat', () => {
     expect(numbers(await printed('--level', '50'))).toEqual([100]);
     expect(numbers(await printed('--limit', '3', '--lane', 'normal'))).toEqual([5, 6, 7]);
     expect(numbers(await printed('--since', '1700000000012', '--until', '2023-11-14T22:13:20.014Z'))).toEqual([12, 13]);
+    expect(await printed('--since', '2024')).toEqual([]);
+    expect(await printed('--since', '2023')).toHaveLength(12);
     expect(numbers(await printed('--all', '--lane', 'normal')).slice(0, 5)).toEqual([1, 2, 3, 4, 5]);
     expect(await printed('--writer', 'nobody')).toEqual([]);
     const [first] = await printed('--json', '--lane', 'high');

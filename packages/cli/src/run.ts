@@ -52,7 +52,8 @@ export async function run(args: readonly string[], io: Io): Promise<ExitCode> {
 async function dispatch(args: readonly string[], io: Io): Promise<ExitCode> {
   const [first] = args;
   if (first === undefined || first === '--help' || first === '-h' || first === 'help') {
-    await io.stdout(generalHelp(commands));
+    const about = first === 'help' ? args.slice(1) : [];
+    await io.stdout(about.length > 0 ? commandHelp(find(about).command) : generalHelp(commands));
     return first === undefined ? exitCodes.usage : exitCodes.fine;
   }
   if (first === '--version') {

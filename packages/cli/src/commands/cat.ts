@@ -114,7 +114,8 @@ class Printer {
 
 function timeOf(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  const ms = /^\d+$/.test(text) ? Number(text) : Date.parse(text);
+  // So many digits have the milliseconds since 1973; fewer are a year, which is ISO 8601, or a mistake, such as seconds.
+  const ms = /^\d{12,}$/.test(text) ? Number(text) : /^\d+$/.test(text) && text.length !== 4 ? NaN : Date.parse(text);
   if (Number.isNaN(ms)) throw new UsageError(`--${name} takes ISO 8601 or ms since 1970, got '${text}'`);
   return ms;
 }
