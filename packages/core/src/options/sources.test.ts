@@ -24,6 +24,15 @@ const read = (options: Record<string, unknown>) => {
 };
 
 describe('options from elsewhere', () => {
+  it.each([
+    ['first', { SPILLWAY_SPOOL: '{"directory":"/x","maxBytes":"1mb"}', SPILLWAY_SPOOL__MAX_BYTES: '2mb' }],
+    ['last', { SPILLWAY_SPOOL__MAX_BYTES: '2mb', SPILLWAY_SPOOL: '{"directory":"/x","maxBytes":"1mb"}' }],
+  ])('lay the parts of an option over the whole, which comes %s', (_, environment) => {
+    expect(read(gatherOptions({}, known, environment))).toMatchObject({
+      spool: { directory: '/x', maxBytes: 2 << 20 },
+    });
+  });
+
   it('lay the file over the code and the environment over the file', () => {
     const file = config('{"queue":{"maxBytes":"2mb"},"batch":{"lingerMs":7},"mirror":"errors"}');
     const code = { queue: { maxBytes: '1mb', whenFull: 'dropNewest' }, batch: { lingerMs: 1, maxRecords: 3 } };

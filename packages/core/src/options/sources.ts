@@ -30,11 +30,14 @@ export function gatherOptions(code: Raw, known: readonly string[], environment =
 
 /** What the variables say, in whatever order they come; of `to` only the transport's own options. */
 function fromEnvironment(environment: NodeJS.ProcessEnv, known: readonly string[]): Raw {
-  return Object.entries(environment).reduce<Raw>((layer, [name, value]) => {
-    if (!name.startsWith(PREFIX) || name === 'SPILLWAY_TO' || value === undefined || value === '') return layer;
+  const variables = Object.entries(environment).flatMap(([name, value]) => {
+    if (!name.startsWith(PREFIX) || name === 'SPILLWAY_TO' || value === undefined || value === '') return [];
     const path = name.slice(PREFIX.length).split('__').map(camelCase);
-    return known.includes(path[0]!) ? withValue(layer, path, value) : layer;
-  }, {});
+    return known.includes(path[0]!) ? [{ path, value }] : [];
+  });
+  // An option as a whole comes before its parts, which are laid over it.
+  variables.sort((a, b) => a.path.length - b.path.length);
+  return variables.reduce<Raw>((layer, { path, value }) => withValue(layer, path, value), {});
 }
 
 /**
@@ -86,7 +89,7 @@ function destination(to: unknown, name: string | undefined, over: unknown): [unk
 }
 
 function withValue(layer: Raw, [key, ...path]: readonly string[], value: string): Raw {
-  const below = layer[key!];
+  const below = structured(layer[key!]);
   const inner = path.length > 0 ? withValue(isObject(below) ? below : {}, path, value) : new EnvironmentText(value);
   return { ...layer, [key!]: inner };
 }
