@@ -65,6 +65,7 @@ export function httpFields() {
     headers: dictionary(headerText({ doc: 'One header.', secret: true }), {
       default: {},
       secret: true,
+      foldsCase: true,
       keys: text({
         pattern: settableName,
         expected: `a header name other than ${ours.join(', ')}`,

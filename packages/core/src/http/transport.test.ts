@@ -155,6 +155,14 @@ describe('a header of the user', () => {
     );
   });
 
+  it('is refused where it is given twice, in different case', () => {
+    const problems: Problem[] = [];
+    schema.parse({ headers: { 'X-Team': 'a', 'x-team': 'b' } }, '', problems);
+    expect(problems).toEqual([
+      { path: 'headers', expected: 'an object with each name once, in whatever case', got: 'X-Team and x-team' },
+    ]);
+  });
+
   it.each(['日志', 'a\nb', 'a\rb', 'a\0b', 'Ā', '\ufeffx'])(
     'is refused at once where it cannot be sent: %j',
     (value) => {

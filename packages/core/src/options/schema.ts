@@ -246,6 +246,8 @@ export function dictionary<
   T,
   const O extends Common<Record<string, Exclude<T, undefined>>> & {
     keys?: Schema<string> | Schema<string | undefined>;
+    /** Names that differ in case only mean the same, and only one of them may be given. */
+    foldsCase?: boolean;
   },
 >(values: Schema<T>, options: O) {
   const fallback = options.default;
@@ -269,10 +271,29 @@ export function dictionary<
         options.keys?.parse(k, `the name ${path}.${k}`, problems);
         return [k, values.parse(v, `${path}.${k}`, problems)] as const;
       });
+      const [one, other] = options.foldsCase === true ? sameButForCase(entries.map(([k]) => k)) : [];
+      if (other !== undefined) {
+        problems.push({
+          path,
+          expected: 'an object with each name once, in whatever case',
+          got: `${one} and ${other}`,
+        });
+      }
       return Object.fromEntries(entries) as Out;
     },
   };
   return schema;
+}
+
+/** Two names that differ in case only. */
+function sameButForCase(names: readonly string[]): readonly [string, string] | [] {
+  const known = new Map<string, string>();
+  for (const name of names) {
+    const before = known.get(name.toLowerCase());
+    if (before !== undefined) return [before, name];
+    known.set(name.toLowerCase(), name);
+  }
+  return [];
 }
 
 /** A list whose items all follow one schema. */
