@@ -69,6 +69,17 @@ describe('OpenSearch', () => {
     }
   });
 
+  it('refuses single lines that are no JSON, and we know which', async () => {
+    const lines = ['{"n":1}', '{"n":NaN}', '{"n":3}', '{"n":4,}', '{n:5}', '{"n":6,"msg":"cut o', '{"n":7}'];
+    expect(await sendOnce({ url: server.url, index: 'app-no-json' }, batchOf(lines))).toMatchObject({
+      outcome: 'partial',
+      retry: [],
+      reject: [1, 3, 4, 5],
+    });
+    const stored = await server.documents('app-no-json');
+    expect(stored.map(({ _source }) => _source.n)).toEqual([1, 3, 7]);
+  });
+
   it('takes the timestamp of lines that have one, and all that a line may hold', async () => {
     const message = 'quote " backslash \\ line\u2028 🌍 grüße \u0001';
     const lines = [
