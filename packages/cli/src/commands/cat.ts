@@ -112,10 +112,13 @@ class Printer {
   }
 }
 
+const ISO_8601 = /^\d{4}(-\d\d(-\d\d(T.+)?)?)?$/;
+/** Fewer digits, as those of seconds, would mean a day in the first years after 1970. */
+const MILLISECONDS = /^\d{12,16}$/;
+
 function timeOf(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  // So many digits have the milliseconds since 1973; fewer are a year, which is ISO 8601, or a mistake, such as seconds.
-  const ms = /^\d{12,}$/.test(text) ? Number(text) : /^\d+$/.test(text) && text.length !== 4 ? NaN : Date.parse(text);
+  const ms = MILLISECONDS.test(text) ? Number(text) : ISO_8601.test(text) ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(ms)) throw new UsageError(`--${name} takes ISO 8601 or ms since 1970, got '${text}'`);
   return ms;
 }
