@@ -129,6 +129,12 @@ describe('options from elsewhere', () => {
     expect(again.spool).toEqual({ encryption: { keyEnv: new EnvironmentText('KEY'), previousKeys: [key] } });
   });
 
+  it('give a header: the later place has the say, in whatever case', () => {
+    const code = { to: ['http', { headers: { Authorization: 'old', 'X-Team': 'a' } }] };
+    const { to } = gatherOptions(code, known, { SPILLWAY_TO__HEADERS__AUTHORIZATION: 'new' });
+    expect(to).toEqual(['http', { headers: { 'X-Team': 'a', authorization: new EnvironmentText('new') } }]);
+  });
+
   it('are refused where one place gives a secret in two forms', () => {
     const gathered = gatherOptions({}, known, {
       SPILLWAY_SPOOL__DIRECTORY: '/x',

@@ -94,13 +94,17 @@ function withValue(layer: Raw, [key, ...path]: readonly string[], value: string)
   return { ...layer, [key!]: inner };
 }
 
-/** Lays options over others: objects key by key; all else is replaced, and so is a secret by another form of it. */
-export function layOver(under: Raw, over: Raw): Raw {
-  const replaced = new Set(Object.keys(over).flatMap(otherForms));
-  const result = Object.fromEntries(Object.entries(under).filter(([key]) => !replaced.has(key)));
+/**
+ * Lays options over others: objects key by key; all else is replaced, and so is a secret by another form of it, and a header by
+ * the same in different case, as names of variables have none.
+ */
+export function layOver(under: Raw, over: Raw, headers = false): Raw {
+  const name = (key: string) => (headers ? key.toLowerCase() : key);
+  const replaced = new Set(Object.keys(over).flatMap(headers ? name : otherForms));
+  const result = Object.fromEntries(Object.entries(under).filter(([key]) => !replaced.has(name(key))));
   for (const [key, value] of Object.entries(over)) {
     const below = structured(result[key]);
-    result[key] = isObject(below) && isObject(value) ? layOver(below, value) : value;
+    result[key] = isObject(below) && isObject(value) ? layOver(below, value, key === 'headers') : value;
   }
   return result;
 }
