@@ -4,13 +4,13 @@
 // shared are slower by half for seconds at a time, so turns are short, and a ratio is the median of those of neighbouring turns,
 // then of the rounds; the figures are medians of all turns. A turn begins with requests that are not measured: the caches are
 // those of the server before, and a server under load has its own. Run after `pnpm build:js`:
-//   node test/bench/middleware.mjs [rounds=5] [requests=20000] [framework,…] [async|sync]
+//   node test/bench/middleware.mjs [rounds=5] [requests=16384] [framework,…] [async|sync]
 // The destination drops all lines. `async`, pino's default, writes what has piled up since the last write, and measures that
 // pile again for each line; `sync` writes each line at once.
 import { fork } from 'node:child_process';
 import net from 'node:net';
 
-const [rounds = 5, requests = 20_000] = process.argv.slice(2, 4).map(Number);
+const [rounds = 5, requests = 16_384] = process.argv.slice(2, 4).map(Number);
 const chosen = (process.argv[4] ?? 'node,express,fastify,hono').split(',');
 const destination = process.argv[5] ?? 'async';
 const variants = {
